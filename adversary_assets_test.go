@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestAdversaryAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
@@ -24,13 +25,13 @@ func TestAdversaryAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 			t.Parallel()
 			at := "/v2/groups/adversaries/51/adversaryAssets/" + k.branch
 			single := `{"status":"Success","data":{"` + k.entity + `":{"id":9,"type":"` + string(k.typ) + `","webLink":"w",` + k.body[1:] + `}}`
-			client := peopleWire(t,
-				peopleCall{method: "POST", target: at + "?owner=Example", status: http.StatusCreated, body: k.body, answer: single},
-				peopleCall{method: "PUT", target: at + "/9?owner=Example", body: k.body, answer: single},
-				peopleCall{method: "GET", target: at + "/9?owner=Example", answer: single},
-				peopleCall{method: "GET", target: at + "?owner=Example&resultLimit=500", answer: `{"status":"Success","data":{"` + k.entity + `":[{"id":9,` + k.body[1:] + `]}}`},
-				peopleCall{method: "GET", target: at + "?owner=Example&resultLimit=500", answer: `{"status":"Success","data":{"bucketAsset":{"id":9,"name":"` + k.value + `"}}}`},
-				peopleCall{method: "DELETE", target: at + "/9?owner=Example"},
+			client := scripted(t,
+				wiretest.Want{Method: "POST", Target: at + "?owner=Example", Status: http.StatusCreated, Body: k.body, Answer: single},
+				wiretest.Want{Method: "PUT", Target: at + "/9?owner=Example", Body: k.body, Answer: single},
+				wiretest.Want{Method: "GET", Target: at + "/9?owner=Example", Answer: single},
+				wiretest.Want{Method: "GET", Target: at + "?owner=Example&resultLimit=500", Answer: `{"status":"Success","data":{"` + k.entity + `":[{"id":9,` + k.body[1:] + `]}}`},
+				wiretest.Want{Method: "GET", Target: at + "?owner=Example&resultLimit=500", Answer: `{"status":"Success","data":{"bucketAsset":{"id":9,"name":"` + k.value + `"}}}`},
+				wiretest.Want{Method: "DELETE", Target: at + "/9?owner=Example"},
 			)
 			adversary := threatconnect.GroupRef{Type: threatconnect.GroupAdversary, ID: 51, Owner: "Example"}
 			want := threatconnect.AdversaryAsset{ID: 9, Type: k.typ, Value: k.value, WebLink: "w"}
@@ -56,8 +57,8 @@ func TestAdversaryAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 
 func TestAdversaryAssetsOfAllKindsAreListed(t *testing.T) {
 	t.Parallel()
-	client := peopleWire(t, peopleCall{method: "GET", target: "/v2/groups/adversaries/51/adversaryAssets?owner=Example&resultLimit=500",
-		answer: `{"status":"Success","data":{"resultCount":4,"bucketAsset":[{"id":"1","name":"badguy","type":"Handle","webLink":"w"},
+	client := scripted(t, wiretest.Want{Method: "GET", Target: "/v2/groups/adversaries/51/adversaryAssets?owner=Example&resultLimit=500",
+		Answer: `{"status":"Success","data":{"resultCount":4,"bucketAsset":[{"id":"1","name":"badguy","type":"Handle","webLink":"w"},
 		{"id":"2","name":"555-0100","type":"Phone Number"},{"id":"3","name":"555-0101","type":"Phone"},{"id":"4","name":"K1ABC","type":"Callsign","band":20}]}}`})
 	adversary := &threatconnect.Adversary{GroupMeta: threatconnect.GroupMeta{ID: 51, Owner: threatconnect.Owner{Name: "Example"}}}
 	list, err := client.AdversaryAssets.On(t.Context(), adversary)
@@ -74,7 +75,7 @@ func TestAdversaryAssetsOfAllKindsAreListed(t *testing.T) {
 
 func TestAdversaryAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	t.Parallel()
-	s := peopleWire(t).AdversaryAssets
+	s := scripted(t).AdversaryAssets
 	adversary := threatconnect.GroupRef{Type: threatconnect.GroupAdversary, ID: 51}
 	handle := threatconnect.AdversaryAsset{Type: threatconnect.AdversaryAssetHandle, Value: "secret"}
 	for name, c := range map[string]struct {

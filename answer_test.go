@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -92,7 +93,7 @@ func TestAnswersThatSayNo(t *testing.T) {
 		{400, "zipped", []string{"Content-Encoding", "br"}, "400 Bad Request", []error{threatconnect.ErrBadRequest}},
 	} {
 		once := threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})
-		_, err := clientOf(t, &script{steps: steps{answer(tc.status, tc.body, tc.header...)}}, once).Owners.Whoami(t.Context())
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(tc.status, tc.body, tc.header...)}}, once).Owners.Whoami(t.Context())
 		require.EqualError(t, err, "threatconnect: GET /v2/whoami: "+tc.text)
 		for _, s := range sentinels {
 			want := false
@@ -121,7 +122,7 @@ func TestAWrongSecretIsRefusedOnce(t *testing.T) {
 func TestAHugeMessageIsCut(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{strings.Repeat("é", 1<<20), `{"message":"` + strings.Repeat("é", 20_000) + `"}`, "\xff" + strings.Repeat("\xfe", 5000), "x" + strings.Repeat("\U0001f980", 5000)} {
-		_, err := clientOf(t, &script{steps: steps{answer(400, body)}}).Owners.Whoami(t.Context())
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(400, body)}}).Owners.Whoami(t.Context())
 		var api *threatconnect.APIError
 		require.ErrorAs(t, err, &api)
 		assert.LessOrEqual(t, len(api.Foreign), 4<<10)
@@ -171,21 +172,21 @@ func TestForeignTextIsNotShown(t *testing.T) {
 		},
 	} {
 		for name, step := range map[string]func(*http.Request) (*http.Response, error){
-			"a text":          answer(400, "The value "+echo+" is bad", "Content-Type", "text/plain"),
-			"the value only":  answer(400, echo),
-			"in a sentence":   answer(400, "Please enter a valid "+echo),
-			"in more":         answer(503, "API access has not been licensed for this system, "+echo),
-			"a page":          answer(404, "<html>"+echo, "Content-Type", "text/html"),
-			"a redirect":      answer(302, "", "Location", "https://"+strings.Map(letters, echo)+".example/"),
-			"a content type":  answer(200, "{", "Content-Type", "text/"+strings.Map(letters, echo)),
-			"an encoding":     answer(200, "x", "Content-Encoding", strings.Map(letters, echo)),
-			"a transport":     fails(errors.New("cannot reach " + echo)),
-			"a dialer":        fails(&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("cannot reach " + echo)}),
-			"a retrier":       fails(fmt.Errorf("GET %s giving up: %w", echo, io.ErrUnexpectedEOF)),
-			"a broken answer": fails(fmt.Errorf("malformed HTTP response %q", echo)),
+			"a text":          wiretest.Answer(400, "The value "+echo+" is bad", "Content-Type", "text/plain"),
+			"the value only":  wiretest.Answer(400, echo),
+			"in a sentence":   wiretest.Answer(400, "Please enter a valid "+echo),
+			"in more":         wiretest.Answer(503, "API access has not been licensed for this system, "+echo),
+			"a page":          wiretest.Answer(404, "<html>"+echo, "Content-Type", "text/html"),
+			"a redirect":      wiretest.Answer(302, "", "Location", "https://"+strings.Map(letters, echo)+".example/"),
+			"a content type":  wiretest.Answer(200, "{", "Content-Type", "text/"+strings.Map(letters, echo)),
+			"an encoding":     wiretest.Answer(200, "x", "Content-Encoding", strings.Map(letters, echo)),
+			"a transport":     wiretest.Fail(errors.New("cannot reach " + echo)),
+			"a dialer":        wiretest.Fail(&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("cannot reach " + echo)}),
+			"a retrier":       wiretest.Fail(fmt.Errorf("GET %s giving up: %w", echo, io.ErrUnexpectedEOF)),
+			"a broken answer": wiretest.Fail(fmt.Errorf("malformed HTTP response %q", echo)),
 		} {
 			var log bytes.Buffer
-			err := get(clientOf(t, &script{steps: steps{step}}, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}),
+			err := get(clientOf(t, &wiretest.Steps{Do: steps{step}}, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}),
 				threatconnect.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))))
 			if err == nil {
 				require.Equal(t, "ev", echo, name) // Client.Do leaves the body to the caller
@@ -226,27 +227,27 @@ func TestWordsOfAValueDecideNothing(t *testing.T) {
 		for _, say := range []string{"The value %s is not a valid Mutex", "The value of this Mutex is invalid: %s", "No %s", "%s is refused", "The MD5 for this %s"} {
 			message := fmt.Sprintf(say, v)
 			for status, want := range map[int]error{200: nil, 400: threatconnect.ErrBadRequest, 401: threatconnect.ErrUnauthorized, 409: nil} {
-				c := clientOf(t, &script{steps: steps{answer(status, `{"status":"Failure","message":"`+message+`"}`)}})
+				c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(status, `{"status":"Failure","message":"`+message+`"}`)}})
 				_, err := c.Indicators.Mutexes.Create(t.Context(), threatconnect.NewMutex(v))
 				require.Error(t, err)
 				for _, s := range sentinels {
 					assert.Equal(t, s == want, errors.Is(err, s), "%q with %d is %v", message, status, s)
 				}
 			}
-			s := &script{steps: steps{answer(503, "busy: "+message), answer(200, `{"status":"Success","data":{"mutex":{"id":1}}}`)}}
+			s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy: "+message), wiretest.Answer(200, `{"status":"Success","data":{"mutex":{"id":1}}}`)}}
 			_, err := clientOf(t, s, quick).Indicators.Mutexes.Get(t.Context(), v, nil)
 			require.NoError(t, err, "a value stops no retry: %q", message)
 		}
 	}
 	// A sentence with a status that it does not come with is not the platform's either.
-	_, err := clientOf(t, &script{steps: steps{answer(503, "The tag already exists"), answer(200, whoami)}}, quick).Owners.Whoami(t.Context())
+	_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(503, "The tag already exists"), wiretest.Answer(200, whoami)}}, quick).Owners.Whoami(t.Context())
 	require.NoError(t, err)
 	assert.NotErrorIs(t, &threatconnect.APIError{StatusCode: 503, Message: "The tag already exists"}, threatconnect.ErrExists)
 }
 
 func TestAValueThatIsAWordOfTheMessageHidesNoSentinel(t *testing.T) {
 	t.Parallel()
-	c := clientOf(t, &script{steps: steps{answer(200, `{"status":"Failure","message":"The requested resource was not found"}`)}})
+	c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Failure","message":"The requested resource was not found"}`)}})
 	err := c.Tags.Remove(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 7}, "found")
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
 }
@@ -282,7 +283,7 @@ func TestAnErrorMatchesByItsFields(t *testing.T) {
 func TestAnErrorAboutALongValueIsCheap(t *testing.T) {
 	const size = 500_000
 	text := strings.Repeat("evil ", size/5)
-	c := clientOf(t, &script{steps: steps{answer(400, "refused: "+text)}})
+	c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(400, "refused: "+text)}})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	_, err := c.Attributes.Add(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 7}, threatconnect.Attribute{Type: "Description", Value: text})
@@ -300,7 +301,7 @@ func FuzzErrorsAreFitToBeShown(f *testing.F) {
 		if status < 200 || status > 599 || strings.Contains(strings.ToLower("threatconnect: GET /v2/indicators/hosts/{}"), strings.ToLower(body)) {
 			status = 400
 		}
-		_, err := clientOf(t, &script{steps: steps{answer(status, body)}}, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})).
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(status, body)}}, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})).
 			Indicators.Hosts.Get(t.Context(), "www.evil.example", nil)
 		if err == nil {
 			return

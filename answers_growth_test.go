@@ -13,6 +13,7 @@ import (
 
 	tc "github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // TestThreatAnswersTimeGrowsLinearly reads answers of each form, made of one part again and again: twice the length
@@ -91,7 +92,7 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 	}
 	// Headers, and texts in which credentials are looked for.
 	answered := func(status int, body string, header ...string) func() {
-		c := clientOf(t, &script{steps: steps{answer(status, body, header...)}}, tc.WithRetry(tc.RetryPolicy{MaxAttempts: 1}))
+		c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(status, body, header...)}}, tc.WithRetry(tc.RetryPolicy{MaxAttempts: 1}))
 		return func() { _, _ = c.Owners.Whoami(t.Context()) }
 	}
 	for name, unit := range map[string]string{
@@ -117,7 +118,7 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 			})
 			scaletest.RequireLinear(t, 40<<10, 2, func(n int) func() {
 				failed := errors.New(text(n))
-				c := clientOf(t, roundTripper(func(*http.Request) (*http.Response, error) { return nil, failed }), tc.WithRetry(tc.RetryPolicy{MaxAttempts: 1}))
+				c := clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) { return nil, failed }), tc.WithRetry(tc.RetryPolicy{MaxAttempts: 1}))
 				return func() { _, _ = c.Owners.Whoami(t.Context()) }
 			})
 		})

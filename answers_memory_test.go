@@ -20,6 +20,7 @@ import (
 
 	tc "github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // TestThreatAnswersMemoryIsBounded has answers of few bytes that become many values. It runs in a process of its
@@ -155,7 +156,7 @@ func memoryClient(t *testing.T, status int, body []byte, encoding string, opts .
 	t.Helper()
 	c, err := tc.NewClient("https://tc.example/api", tc.Token("token"), append(opts, tc.WithOwner("Example Source"),
 		tc.WithRetry(tc.RetryPolicy{MaxAttempts: 2, BaseDelay: 1, MaxDelay: 1}),
-		tc.WithTransport(roundTrip(func(r *http.Request) (*http.Response, error) {
+		tc.WithTransport(wiretest.Func(func(r *http.Request) (*http.Response, error) {
 			h := http.Header{"Content-Type": {"application/json"}}
 			if encoding != "" {
 				h.Set("Content-Encoding", encoding)

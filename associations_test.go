@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -195,7 +196,7 @@ func TestAnIndicatorIsReadInEveryOwnerThatHasIt(t *testing.T) {
 		}
 
 		// The one in the community goes away after the owners were listed.
-		deleting := srv.Client(threatconnect.WithTransport(roundTripper(func(req *http.Request) (*http.Response, error) {
+		deleting := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			resp, err := srv.RoundTrip(req)
 			if strings.HasSuffix(req.URL.Path, "/owners") {
 				assert.NoError(t, c.Indicators.Delete(ctx, found[1]))
@@ -219,14 +220,14 @@ func TestAnIndicatorIsReadInEveryOwnerThatHasIt(t *testing.T) {
 
 func TestAnErrorInOneOwnerEndsTheReadOfAll(t *testing.T) {
 	t.Parallel()
-	c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		switch owner := req.URL.Query().Get("owner"); owner {
 		case "":
-			return reply(200, `{"status":"Success","data":{"owner":[{"id":1,"name":"A"},{"id":2,"name":"B"},{"id":3,"name":"C"}]}}`), nil
+			return wiretest.Reply(200, `{"status":"Success","data":{"owner":[{"id":1,"name":"A"},{"id":2,"name":"B"},{"id":3,"name":"C"}]}}`), nil
 		case "B":
-			return reply(400, `{"status":"Failure","message":"no"}`), nil
+			return wiretest.Reply(400, `{"status":"Failure","message":"no"}`), nil
 		default:
-			return reply(200, `{"status":"Success","data":{"host":{"id":1,"owner":{"name":"`+owner+`"},"hostName":"www.example.com"}}}`), nil
+			return wiretest.Reply(200, `{"status":"Success","data":{"host":{"id":1,"owner":{"name":"`+owner+`"},"hostName":"www.example.com"}}}`), nil
 		}
 	}))
 	found, err := untilError(c.Indicators.AcrossOwners(t.Context(), relatedHost, nil))

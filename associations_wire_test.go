@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 const (
@@ -38,9 +39,9 @@ func TestEveryLinkGoesWhereThePlatformHasIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := relatedScript(t,
-				relatedStep{method: "POST", target: test.target + relatedOwner, status: 201},
-				relatedStep{method: "DELETE", target: test.target + relatedOwner})
+			c := owned(t,
+				wiretest.Want{Method: "POST", Target: test.target + relatedOwner, Status: 201},
+				wiretest.Want{Method: "DELETE", Target: test.target + relatedOwner})
 			require.NoError(t, c.Associations.Link(t.Context(), test.a, test.b))
 			require.NoError(t, c.Associations.Unlink(t.Context(), test.a, test.b))
 		})
@@ -49,13 +50,13 @@ func TestEveryLinkGoesWhereThePlatformHasIt(t *testing.T) {
 
 func TestIndicatorsAreLinkedInAWay(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t,
-		relatedStep{method: "POST", target: "/v2/indicators/asns/ASN64500/associations/asnToCidr/indicators/cidrBlocks/192.0.2.0%2F24" + relatedOwner, status: 201},
-		relatedStep{method: "POST", target: "/v2/indicators/addresses/192.0.2.7/associations/cidrToAddress/indicators/cidrBlocks/192.0.2.0%2F24" + relatedOwner},
-		relatedStep{method: "POST", target: "/v2/indicators/hosts/www.example.com/associations/hostToIndicators/indicators/mutexes/Global%5Cone" + relatedOwner},
-		relatedStep{method: "POST", target: "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/mutex/indicators/mutexes/Global%5Cone" + relatedOwner},
-		relatedStep{method: "POST", target: "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/teleport/indicators/hosts/www.example.com" + relatedOwner},
-		relatedStep{method: "DELETE", target: "/v2/indicators/asns/ASN64500/indicators/cidrBlocks/192.0.2.0%2F24" + relatedOwner},
+	c := owned(t,
+		wiretest.Want{Method: "POST", Target: "/v2/indicators/asns/ASN64500/associations/asnToCidr/indicators/cidrBlocks/192.0.2.0%2F24" + relatedOwner, Status: 201},
+		wiretest.Want{Method: "POST", Target: "/v2/indicators/addresses/192.0.2.7/associations/cidrToAddress/indicators/cidrBlocks/192.0.2.0%2F24" + relatedOwner},
+		wiretest.Want{Method: "POST", Target: "/v2/indicators/hosts/www.example.com/associations/hostToIndicators/indicators/mutexes/Global%5Cone" + relatedOwner},
+		wiretest.Want{Method: "POST", Target: "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/mutex/indicators/mutexes/Global%5Cone" + relatedOwner},
+		wiretest.Want{Method: "POST", Target: "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/teleport/indicators/hosts/www.example.com" + relatedOwner},
+		wiretest.Want{Method: "DELETE", Target: "/v2/indicators/asns/ASN64500/indicators/cidrBlocks/192.0.2.0%2F24" + relatedOwner},
 	)
 	a, ctx := c.Associations, t.Context()
 	require.NoError(t, a.LinkIndicators(ctx, relatedASN, relatedCIDR, threatconnect.AssociationASNToCIDR))
@@ -68,7 +69,7 @@ func TestIndicatorsAreLinkedInAWay(t *testing.T) {
 
 func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t)
+	c := owned(t)
 	a, ctx := c.Associations, t.Context()
 	task, victim := threatconnect.TaskRef{ID: 11}, threatconnect.VictimRef{ID: 22}
 	elsewhere := threatconnect.GroupRef{Type: threatconnect.GroupThreat, ID: 9, Owner: "Example Community"}
@@ -140,7 +141,7 @@ func second[T any](_ T, err error) error { return err }
 func TestBothEndsAreInTheOwnerThatEitherNames(t *testing.T) {
 	t.Parallel()
 	const target = "/v2/groups/threats/9/victims/22?owner=Example%20Community"
-	c := relatedScript(t, relatedStep{method: "POST", target: target}, relatedStep{method: "POST", target: target})
+	c := owned(t, wiretest.Want{Method: "POST", Target: target}, wiretest.Want{Method: "POST", Target: target})
 	threat := &threatconnect.Threat{GroupMeta: threatconnect.GroupMeta{ID: 9, Owner: threatconnect.Owner{Name: "Example Community"}}}
 	require.NoError(t, c.Associations.Link(t.Context(), threat, threatconnect.VictimRef{ID: 22}))
 	require.NoError(t, c.Associations.Link(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupThreat, ID: 9},
@@ -150,14 +151,14 @@ func TestBothEndsAreInTheOwnerThatEitherNames(t *testing.T) {
 func TestALinkIsTriedAgainAndARefusedVictimIsExplained(t *testing.T) {
 	t.Parallel()
 	target := "/v2/groups/incidents/54321/victims/22" + relatedOwner
-	c := relatedScript(t, relatedStep{method: "POST", target: target, status: 502, answer: "bad gateway"},
-		relatedStep{method: "POST", target: target, status: 400, answer: `{"status":"Failure","message":"This cannot be done"}`})
+	c := owned(t, wiretest.Want{Method: "POST", Target: target, Status: 502, Answer: "bad gateway"},
+		wiretest.Want{Method: "POST", Target: target, Status: 400, Answer: `{"status":"Failure","message":"This cannot be done"}`})
 	err := c.Associations.Link(t.Context(), relatedIncident, threatconnect.VictimRef{ID: 22})
 	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
 	assert.ErrorContains(t, err, "a victim needs at least one asset before it can be linked")
 
-	c = relatedScript(t, relatedStep{method: "POST", target: "/v2/groups/incidents/54321/groups/threats/777" + relatedOwner, status: 400,
-		answer: `{"status":"Failure","message":"This cannot be done"}`})
+	c = owned(t, wiretest.Want{Method: "POST", Target: "/v2/groups/incidents/54321/groups/threats/777" + relatedOwner, Status: 400,
+		Answer: `{"status":"Failure","message":"This cannot be done"}`})
 	err = c.Associations.Link(t.Context(), relatedIncident, relatedThreat)
 	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
 	assert.NotContains(t, err.Error(), "victim", "there is none in it")
@@ -203,7 +204,7 @@ func TestAssociationsAreReadAtTheirPaths(t *testing.T) {
 	} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
-			c := relatedScript(t, relatedStep{target: target, answer: `{"status":"Success","data":{"resultCount":0}}`})
+			c := owned(t, wiretest.Want{Target: target, Answer: `{"status":"Success","data":{"resultCount":0}}`})
 			require.NoError(t, read(c))
 		})
 	}
@@ -211,13 +212,13 @@ func TestAssociationsAreReadAtTheirPaths(t *testing.T) {
 
 func TestOneAssociatedThingIsRead(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t,
-		relatedStep{target: "/v2/victims/22/groups/incidents/54321" + relatedOwner, answer: `{"status":"Success","data":{"incident":{"id":"54321","name":"Phish"}}}`},
-		relatedStep{target: "/v2/tasks/11/tasks/12" + relatedOwner, answer: `{"status":"Success","data":{"task":{"id":"12","name":"Call","status":"In Progress"}}}`},
-		relatedStep{target: "/v2/indicators/hosts/www.example.com/victims/22" + relatedOwner, answer: `{"status":"Success","data":{"victim":{"id":"22","name":"Alex"}}}`},
-		relatedStep{target: "/v2/groups/incidents/54321/victimAssets/phoneNumbers/5" + relatedOwner, answer: `{"status":"Success","data":{"victimPhone":{"id":5,"phoneType":"555-0100"}}}`},
-		relatedStep{method: "DELETE", target: "/v2/groups/incidents/54321/victimAssets/phoneNumbers/5" + relatedOwner},
-		relatedStep{target: "/v2/groups/threats/777/groups/incidents/54321" + relatedOwner, status: 404, answer: relatedMissing},
+	c := owned(t,
+		wiretest.Want{Target: "/v2/victims/22/groups/incidents/54321" + relatedOwner, Answer: `{"status":"Success","data":{"incident":{"id":"54321","name":"Phish"}}}`},
+		wiretest.Want{Target: "/v2/tasks/11/tasks/12" + relatedOwner, Answer: `{"status":"Success","data":{"task":{"id":"12","name":"Call","status":"In Progress"}}}`},
+		wiretest.Want{Target: "/v2/indicators/hosts/www.example.com/victims/22" + relatedOwner, Answer: `{"status":"Success","data":{"victim":{"id":"22","name":"Alex"}}}`},
+		wiretest.Want{Target: "/v2/groups/incidents/54321/victimAssets/phoneNumbers/5" + relatedOwner, Answer: `{"status":"Success","data":{"victimPhone":{"id":5,"phoneType":"555-0100"}}}`},
+		wiretest.Want{Method: "DELETE", Target: "/v2/groups/incidents/54321/victimAssets/phoneNumbers/5" + relatedOwner},
+		wiretest.Want{Target: "/v2/groups/threats/777/groups/incidents/54321" + relatedOwner, Status: 404, Answer: relatedMissing},
 	)
 	ctx, a := t.Context(), c.Associations
 	group, err := a.Group(ctx, threatconnect.VictimRef{ID: 22}, relatedIncident)
@@ -245,13 +246,13 @@ const typesPage = "/v2/types/indicatorTypes?includeAdditional=true&resultLimit=5
 func TestCustomIndicatorsAreReadInTheirOwnFields(t *testing.T) {
 	t.Parallel()
 	list := `{"status":"Success","data":{"resultCount":1,"beacon":[{"id":9,"Net":"a b","Port":"443"}]}}`
-	c := relatedScript(t,
-		relatedStep{target: typesPage, answer: `{"data":{"indicatorType":[{"name":"Beacon","custom":"true","apiBranch":"beacons","apiEntity":"beacon","value1Label":"Net","value2Label":"Port"}]}}`},
-		relatedStep{target: "/v2/groups/incidents/54321/indicators/beacons" + relatedPage, answer: list},
-		relatedStep{target: "/v2/tags/C2/indicators/beacons" + relatedPage, answer: list},
-		relatedStep{target: "/v2/securityLabels/TLP%3ARED/indicators/beacons" + relatedPage, answer: list},
-		relatedStep{target: "/v2/securityLabels/TLP%3ARED/indicators/beacons/a%20b%20%3A%20443" + relatedOwner,
-			answer: `{"status":"Success","data":{"beacon":{"id":9,"Net":"a b","Port":"443"}}}`},
+	c := owned(t,
+		wiretest.Want{Target: typesPage, Answer: `{"data":{"indicatorType":[{"name":"Beacon","custom":"true","apiBranch":"beacons","apiEntity":"beacon","value1Label":"Net","value2Label":"Port"}]}}`},
+		wiretest.Want{Target: "/v2/groups/incidents/54321/indicators/beacons" + relatedPage, Answer: list},
+		wiretest.Want{Target: "/v2/tags/C2/indicators/beacons" + relatedPage, Answer: list},
+		wiretest.Want{Target: "/v2/securityLabels/TLP%3ARED/indicators/beacons" + relatedPage, Answer: list},
+		wiretest.Want{Target: "/v2/securityLabels/TLP%3ARED/indicators/beacons/a%20b%20%3A%20443" + relatedOwner,
+			Answer: `{"status":"Success","data":{"beacon":{"id":9,"Net":"a b","Port":"443"}}}`},
 	)
 	ctx := t.Context()
 	beacons := &threatconnect.RelatedIndicatorOptions{Type: "Beacon"}
@@ -270,8 +271,8 @@ func TestCustomIndicatorsAreReadInTheirOwnFields(t *testing.T) {
 // The documentation shows the groups of a task under "task".
 func TestGroupsOfATaskCanComeAsTasks(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t, relatedStep{target: "/v2/tasks/11/groups" + relatedPage,
-		answer: `{"status":"Success","data":{"resultCount":1,"task":[{"id":"1","name":"Phish","type":"Incident"}]}}`})
+	c := owned(t, wiretest.Want{Target: "/v2/tasks/11/groups" + relatedPage,
+		Answer: `{"status":"Success","data":{"resultCount":1,"task":[{"id":"1","name":"Phish","type":"Incident"}]}}`})
 	groups, err := threatconnect.Collect(c.Associations.Groups(t.Context(), threatconnect.TaskRef{ID: 11}, nil))
 	require.NoError(t, err)
 	require.Len(t, groups, 1)
@@ -281,9 +282,9 @@ func TestGroupsOfATaskCanComeAsTasks(t *testing.T) {
 // An instance may not know a way of its own: 404 is then no empty list.
 func TestAWayThatThePackageDoesNotKnowIsNotTakenForEmpty(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t,
-		relatedStep{target: "/v2/indicators/hosts/www.example.com/associations/seenWith/indicators" + relatedPage, status: 404, answer: relatedMissing},
-		relatedStep{target: "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/teleport/indicators" + relatedPage, status: 404, answer: relatedMissing})
+	c := owned(t,
+		wiretest.Want{Target: "/v2/indicators/hosts/www.example.com/associations/seenWith/indicators" + relatedPage, Status: 404, Answer: relatedMissing},
+		wiretest.Want{Target: "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/teleport/indicators" + relatedPage, Status: 404, Answer: relatedMissing})
 	require.ErrorIs(t, relatedErr(c.Associations.IndicatorsBy(t.Context(), relatedHost, "seenWith", nil)), threatconnect.ErrNotFound)
 	require.ErrorIs(t, relatedErr(c.Associations.IndicatorsByAction(t.Context(), relatedFile, "teleport", nil)), threatconnect.ErrNotFound)
 }

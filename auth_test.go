@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestSignaturesAreThoseOfOpenSSL(t *testing.T) {
@@ -37,27 +38,27 @@ func TestSignaturesAreThoseOfOpenSSL(t *testing.T) {
 	assert.NotEqual(t, threatconnect.Sign("secret", "GET", "/v2/owners", at), threatconnect.Sign("secret", "GET", "/v2/owners?", at))
 
 	// The client makes the same: base URL without /api, no query, a fixed clock.
-	s := &script{steps: steps{answer(200, whoami)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 	c, err := threatconnect.NewClient("https://tc.example", threatconnect.HMAC("id", "secret"), threatconnect.WithTransport(s),
 		threatconnect.WithClock(func() time.Time { return at }))
 	require.NoError(t, err)
 	_, err = c.Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/owners"})
 	require.NoError(t, err)
-	assert.Equal(t, "TC id:6jy36dIubhuo3RrR8Y/6qQjNuOdFNF49FeMrmB5dHYY=", s.sent[0].Header.Get("Authorization"))
-	assert.Equal(t, "1700000000", s.sent[0].Header.Get("Timestamp"))
+	assert.Equal(t, "TC id:6jy36dIubhuo3RrR8Y/6qQjNuOdFNF49FeMrmB5dHYY=", s.Sent[0].Header.Get("Authorization"))
+	assert.Equal(t, "1700000000", s.Sent[0].Header.Get("Timestamp"))
 }
 
 func TestTheSecondThatIsSignedIsTheOneThatIsSent(t *testing.T) {
 	t.Parallel()
 	// A clock that jumps a second with every look: two looks an attempt would show.
 	var n atomic.Int64
-	s := &script{steps: steps{answer(200, whoami)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 	c := clientOf(t, s, threatconnect.WithClock(func() time.Time { return time.Unix(1700000000+n.Add(1), 0) }))
 	for range 10 {
 		_, err := c.Owners.Whoami(t.Context())
 		require.NoError(t, err)
 	}
-	for _, req := range s.sent {
+	for _, req := range s.Sent {
 		var unix int64
 		_, err := fmt.Sscan(req.Header.Get("Timestamp"), &unix)
 		require.NoError(t, err)
@@ -90,25 +91,25 @@ func TestDamagedCredentialsAreRefused(t *testing.T) {
 
 func TestATokenNeedsNoTimestamp(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, whoami)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 	c, err := threatconnect.NewClient("https://tc.example", threatconnect.Token("APIV2:tok3n"), threatconnect.WithTransport(s))
 	require.NoError(t, err)
 	_, err = c.Owners.Whoami(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "TC-Token APIV2:tok3n", s.sent[0].Header.Get("Authorization"))
-	assert.NotContains(t, s.sent[0].Header, "Timestamp")
+	assert.Equal(t, "TC-Token APIV2:tok3n", s.Sent[0].Header.Get("Authorization"))
+	assert.NotContains(t, s.Sent[0].Header, "Timestamp")
 }
 
 func TestARefusedTokenIsTokenRefused(t *testing.T) {
 	t.Parallel()
 	for message, want := range map[string]bool{"Unauthorized": true, `{"status":"Failure","message":"Unauthorized"}`: true, `{"status":"Failure","message":"The owner token is not Unauthorized"}`: false, "The requested host was not updated - access was denied": false} {
-		s := &script{steps: steps{answer(401, message)}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(401, message)}}
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.Token("t"), threatconnect.WithTransport(s))
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(t.Context())
 		require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
 		assert.Equal(t, want, errors.Is(err, threatconnect.ErrTokenRefused), message)
-		assert.Equal(t, 1, s.count(), "a token that does not change is not sent again")
+		assert.Equal(t, 1, s.Count(), "a token that does not change is not sent again")
 	}
 }
 
@@ -122,10 +123,10 @@ type tokens struct {
 
 func (p *tokens) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Header.Get("Authorization") == fmt.Sprintf("TC-Token token-%d", p.valid.Load()) {
-		return reply(200, whoami), nil
+		return wiretest.Reply(200, whoami), nil
 	}
 	p.refused.Add(1)
-	return reply(401, "Unauthorized"), nil
+	return wiretest.Reply(401, "Unauthorized"), nil
 }
 
 func (p *tokens) source(context.Context) (string, time.Time, error) {
@@ -186,8 +187,8 @@ func TestATokenIsKeptByThePlatformsClock(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				asked := 0
-				s := &script{steps: steps{func(*http.Request) (*http.Response, error) {
-					return reply(200, whoami, "Date", time.Now().Add(-ahead).UTC().Format(http.TimeFormat)), nil
+				s := &wiretest.Steps{Do: steps{func(*http.Request) (*http.Response, error) {
+					return wiretest.Reply(200, whoami, "Date", time.Now().Add(-ahead).UTC().Format(http.TimeFormat)), nil
 				}}}
 				c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
 					asked++
@@ -207,7 +208,7 @@ func TestATokenIsKeptByThePlatformsClock(t *testing.T) {
 func TestATokenSourceMayTakeLongerThanTheStallTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{steps: steps{func(req *http.Request) (*http.Response, error) { // the timeout counts from here on
+		s := &wiretest.Steps{Do: steps{func(req *http.Request) (*http.Response, error) { // the timeout counts from here on
 			<-req.Context().Done()
 			return nil, req.Context().Err()
 		}}}
@@ -224,14 +225,14 @@ func TestATokenSourceMayTakeLongerThanTheStallTimeout(t *testing.T) {
 		_, err = c.Owners.Whoami(t.Context())
 		require.ErrorContains(t, err, "no byte moved within the stall timeout of 2m0s")
 		assert.Equal(t, 5*time.Minute, time.Since(began))
-		assert.Equal(t, 1, s.count())
+		assert.Equal(t, 1, s.Count())
 	})
 }
 
 func TestATokenIsRenewedOnceACall(t *testing.T) {
 	t.Parallel()
 	n := 0
-	s := &script{steps: steps{answer(401, "Unauthorized")}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(401, "Unauthorized")}}
 	c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
 		n++
 		return "always-the-same", time.Time{}, nil
@@ -239,7 +240,7 @@ func TestATokenIsRenewedOnceACall(t *testing.T) {
 	require.NoError(t, err)
 	err = calls["POST"](t.Context(), c)
 	require.ErrorIs(t, err, threatconnect.ErrTokenRefused)
-	assert.Equal(t, 2, s.count())
+	assert.Equal(t, 2, s.Count())
 	assert.Equal(t, 2, n)
 }
 
@@ -251,7 +252,7 @@ func TestATokenSourceThatFailsSendsNothing(t *testing.T) {
 		"no token":  func(context.Context) (string, time.Time, error) { return "", time.Time{}, nil },
 		"two lines": func(context.Context) (string, time.Time, error) { return "tok3n\nx", time.Time{}, nil },
 	} {
-		s := &script{steps: steps{answer(200, whoami)}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 		var log bytes.Buffer
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(source), threatconnect.WithTransport(s),
 			threatconnect.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
@@ -265,7 +266,7 @@ func TestATokenSourceThatFailsSendsNothing(t *testing.T) {
 			require.ErrorIs(t, err, threatconnect.ErrValidation)
 		}
 		assert.NotContains(t, err.Error(), "tok3n")
-		assert.Zero(t, s.count())
+		assert.Zero(t, s.Count())
 	}
 }
 
@@ -275,7 +276,7 @@ func TestACallerStopsWaitingForATokenWhenItsContextEnds(t *testing.T) {
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(ctx context.Context) (string, time.Time, error) {
 			time.Sleep(time.Minute)
 			return "token", time.Time{}, nil
-		}), threatconnect.WithTransport(&script{steps: steps{answer(200, whoami)}}))
+		}), threatconnect.WithTransport(&wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}))
 		require.NoError(t, err)
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -304,7 +305,7 @@ func (c *closes) Close() error { c.closed = true; return nil }
 func TestContentIsClosedWhenARequestCannotBeSigned(t *testing.T) {
 	t.Parallel()
 	sealed := errors.New("sealed")
-	s := &script{steps: steps{answer(200, "{}")}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, "{}")}}
 	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, sealed }), threatconnect.WithTransport(s))
 	require.NoError(t, err)
 	body := &closes{Reader: strings.NewReader("x")}
@@ -312,7 +313,7 @@ func TestContentIsClosedWhenARequestCannotBeSigned(t *testing.T) {
 		threatconnect.Content{Open: func() (io.ReadCloser, error) { return body, nil }, Size: -1}, nil)
 	require.ErrorIs(t, err, sealed)
 	assert.True(t, body.closed)
-	assert.Zero(t, s.count())
+	assert.Zero(t, s.Count())
 }
 
 // signedWith returns the Authorization header of a request that is signed with a key.
@@ -325,7 +326,7 @@ func TestKeysRotateBetweenAttempts(t *testing.T) {
 	t.Parallel()
 	type key struct{}
 	n := 0
-	s := &script{steps: steps{answer(503, "busy"), answer(200, whoami)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy"), wiretest.Answer(200, whoami)}}
 	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMACFunc(func(ctx context.Context) (string, string, error) {
 		assert.Equal(t, "attempt", ctx.Value(key{}))
 		n++
@@ -338,15 +339,15 @@ func TestKeysRotateBetweenAttempts(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.Owners.Whoami(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, 2, s.count())
-	for i, req := range s.sent {
+	require.Equal(t, 2, s.Count())
+	for i, req := range s.Sent {
 		assert.Equal(t, signedWith(req, fmt.Sprintf("access%d", i+1), fmt.Sprintf("s3cr3t%d", i+1)), req.Header.Get("Authorization"))
 	}
 }
 
 func TestAKeyStaysWithItsSigner(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, `{"status":"Success","data":{"host":{"id":1,"hostName":"www.example.com"}}}`)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Success","data":{"host":{"id":1,"hostName":"www.example.com"}}}`)}}
 	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.SignerFunc(func(_ context.Context, signed string) (string, string, error) {
 		uri, rest, _ := strings.Cut(signed, ":")
 		method, unix, _ := strings.Cut(rest, ":")
@@ -356,7 +357,7 @@ func TestAKeyStaysWithItsSigner(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.Indicators.Hosts.Get(t.Context(), "www.example.com", nil)
 	require.NoError(t, err)
-	assert.Equal(t, signedWith(s.sent[0], "access", "s3cr3t"), s.sent[0].Header.Get("Authorization"))
+	assert.Equal(t, signedWith(s.Sent[0], "access", "s3cr3t"), s.Sent[0].Header.Get("Authorization"))
 }
 
 func TestKeySourcesAndSignersThatFailSendNothing(t *testing.T) {
@@ -389,7 +390,7 @@ func TestKeySourcesAndSignersThatFailSendNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &script{steps: steps{answer(200, whoami)}}
+			s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 			c, err := threatconnect.NewClient("https://tc.example", tc.creds, threatconnect.WithTransport(s))
 			require.NoError(t, err)
 			_, err = c.Owners.Whoami(t.Context())
@@ -398,7 +399,7 @@ func TestKeySourcesAndSignersThatFailSendNothing(t *testing.T) {
 			assert.NotContains(t, err.Error(), "s3cr3t")
 			assert.NotContains(t, err.Error(), mac[:12])
 			assert.NotContains(t, shown(tc.creds), "s3cr3t")
-			assert.Zero(t, s.count())
+			assert.Zero(t, s.Count())
 		})
 	}
 	for field, creds := range map[string]threatconnect.Credentials{"key source": threatconnect.HMACFunc(nil), "signer": threatconnect.SignerFunc(nil)} {
@@ -411,12 +412,12 @@ func TestALateRefusalOfAnOldTokenKeepsTheNewOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asked, sent atomic.Int32
-		rt := roundTripper(func(req *http.Request) (*http.Response, error) {
+		rt := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			if req.Header.Get("Authorization") != "TC-Token token-1" {
-				return reply(200, whoami), nil
+				return wiretest.Reply(200, whoami), nil
 			}
 			time.Sleep(time.Duration(sent.Add(1)) * time.Minute)
-			return reply(401, "Unauthorized"), nil
+			return wiretest.Reply(401, "Unauthorized"), nil
 		})
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
 			return fmt.Sprintf("token-%d", asked.Add(1)), time.Time{}, nil

@@ -17,13 +17,14 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
 // completed is a platform that completes every job with the same counts, written as JSON members, and the same list of
 // errors. It processes nothing.
 func completed(counts, errorList string) http.RoundTripper {
-	return roundTrip(func(req *http.Request) (*http.Response, error) {
+	return wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
 			if _, err := io.Copy(io.Discard, req.Body); err != nil {
 				return nil, err
@@ -238,7 +239,7 @@ func TestAnImportTakesAsLongAsThePlatform(t *testing.T) {
 				var done, began time.Time
 				var total time.Duration
 				polls, mostPolls := 0, 0
-				transport := roundTrip(func(req *http.Request) (*http.Response, error) {
+				transport := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 					if isUpload(req) {
 						d := time.Duration(float64(duration) * (0.8 + 0.4*random.Float64()))
 						total, done, polls = total+d, time.Now().Add(d), 0

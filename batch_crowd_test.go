@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // TestThreatErrorsOfAJobAreBounded has a platform that lists far more errors than a job has items.
@@ -23,16 +24,16 @@ func TestThreatErrorsOfAJobAreBounded(t *testing.T) {
 		{500, 10_000, 4_001},
 	} {
 		errors := `[` + strings.Repeat(`{"code":"0x1005","errorReason":"no"},`, c.listed-1) + `{"code":"0x1005","errorReason":"no"}]`
-		s := roundTripper(func(req *http.Request) (*http.Response, error) {
+		s := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			switch {
 			case strings.HasSuffix(req.URL.Path, "/errors"):
-				return reply(200, errors), nil
+				return wiretest.Reply(200, errors), nil
 			case req.Method == http.MethodGet:
-				return reply(200, fmt.Sprintf(`{"status":"Success","data":{"batchStatus":{"id":1,"status":"Completed","errorCount":%d,"successCount":0}}}`, c.items)), nil
+				return wiretest.Reply(200, fmt.Sprintf(`{"status":"Success","data":{"batchStatus":{"id":1,"status":"Completed","errorCount":%d,"successCount":0}}}`, c.items)), nil
 			case strings.HasSuffix(req.URL.Path, "/v2/batch"):
-				return reply(201, `{"batchId":"1"}`), nil
+				return wiretest.Reply(201, `{"batchId":"1"}`), nil
 			}
-			return reply(202, `{"status":"Queued"}`), nil
+			return wiretest.Reply(202, `{"status":"Queued"}`), nil
 		})
 		reported, told := 0, 0
 		cfg := appendConfig()

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -31,11 +32,6 @@ func oneHost(t *testing.T, srv *threatconnecttest.Server, transport http.RoundTr
 	err = w.Close(t.Context())
 	return w.Stats(), err
 }
-
-// roundTrip is a transport that is a function.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func isUpload(req *http.Request) bool {
 	return req.Header.Get("Content-Type") == "application/octet-stream"
@@ -64,7 +60,7 @@ func TestAnUploadThatHasArrivedIsNotSentAgain(t *testing.T) {
 				c.fault.Method, c.fault.Route = "POST", "/v2/batch/{id}"
 				require.NoError(t, srv.Inject(c.fault))
 				uploads := 0
-				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+				stats, err := oneHost(t, srv, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 					if isUpload(req) {
 						uploads++
 					}
@@ -86,7 +82,7 @@ func TestARefusedSecondUploadMeansThatTheFirstArrivedAfterAll(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
 		var late *http.Request
 		uploads := 0
-		stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+		stats, err := oneHost(t, srv, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			if !isUpload(req) {
 				return srv.RoundTrip(req)
 			}
@@ -117,7 +113,7 @@ func TestAJobThatIsGoneIsMadeAnewOnlyWhenNothingCanHaveBeenProcessed(t *testing.
 			synctest.Test(t, func(t *testing.T) {
 				srv := threatconnecttest.NewT(t)
 				gone := httpmock.NewStringResponder(404, `{"status":"Failure","message":"The requested resource was not found"}`)
-				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+				stats, err := oneHost(t, srv, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 					if strings.HasSuffix(req.URL.Path, "/batch/1") {
 						if isUpload(req) && unclear {
 							return nil, io.ErrUnexpectedEOF
@@ -165,7 +161,7 @@ func TestAnOutageIsSatOut(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := threatconnecttest.NewT(t)
 				began := time.Now()
-				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+				stats, err := oneHost(t, srv, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 					if (route == "" || isUpload(req)) && time.Since(began) < 8*time.Minute {
 						return nil, errors.New("write: broken pipe")
 					}
@@ -187,7 +183,7 @@ func TestAnOutageWithoutEndEndsTheImport(t *testing.T) {
 				srv := threatconnecttest.NewT(t)
 				broken := errors.New("write: broken pipe")
 				began := time.Now()
-				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+				stats, err := oneHost(t, srv, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 					if !uploads || isUpload(req) {
 						return nil, broken
 					}
@@ -209,7 +205,7 @@ func TestAWrongBaseURLFailsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page := httpmock.NewStringResponder(200, "<html>Sign in</html>")
 		began := time.Now()
-		_, err := oneHost(t, threatconnecttest.NewT(t), roundTrip(page), nil)
+		_, err := oneHost(t, threatconnecttest.NewT(t), wiretest.Func(page), nil)
 		require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 		assert.Less(t, time.Since(began), time.Minute)
 		assert.Contains(t, err.Error(), "is /api missing")

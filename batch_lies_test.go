@@ -17,6 +17,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -31,7 +32,7 @@ func TestCountsThatAreMadeUp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := threatconnecttest.NewT(t)
 				p := &poisoning{srv: srv}
-				c := srv.Client(threatconnect.WithTransport(roundTripper(func(req *http.Request) (*http.Response, error) {
+				c := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 					resp, err := p.RoundTrip(req)
 					if err != nil || req.Method != http.MethodGet {
 						return resp, err
@@ -71,7 +72,7 @@ func TestAnItemThatFailedIsNotCountedAsUnprocessed(t *testing.T) {
 	cfg.HaltOnError = true
 	told := map[int64]int{}
 	cfg.OnError = func(e threatconnect.BatchItemError) { told[e.Seq]++ }
-	w, err := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+	w, err := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		resp, err := srv.RoundTrip(req)
 		if err != nil || req.Method != http.MethodGet || strings.HasSuffix(req.URL.Path, "/errors") {
 			return resp, err

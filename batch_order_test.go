@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -159,7 +160,7 @@ func TestAnErrorFileThatBreaksOffIsReadOn(t *testing.T) {
 func TestErrorsThatThePlatformDoesNotListAreCounted(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
-	w, err := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+	w, err := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(req.URL.Path, "/errors") {
 			return httpmock.NewStringResponse(200, `[]`), nil
 		}

@@ -25,6 +25,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -795,7 +796,7 @@ func TestAnImportGoesOnAfterAnOutage(t *testing.T) {
 				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
 				var down atomic.Bool
 				lost := errors.New("connection reset by peer")
-				client := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+				client := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 					if down.Load() {
 						return nil, lost
 					}

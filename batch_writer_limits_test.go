@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -119,7 +120,7 @@ func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it set
 			synctest.Test(t, func(t *testing.T) {
 				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(24*time.Hour))
 				began := time.Now()
-				_, err := oneHost(t, srv, roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }), nil)
+				_, err := oneHost(t, srv, wiretest.Func(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }), nil)
 				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 				within(t, 10*time.Minute, time.Since(began))
 				began = time.Now()
@@ -141,12 +142,12 @@ func TestAJobThatReportsOddlyIsFollowedToItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
 		odd := steps{
-			answer(200, `{"status":"Queued"}`), answer(500, "An unknown error occurred"), answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Running","successCount":9}}}`),
-			answer(200, `{"status":"Paused"}`), answer(200, "<html>Sign in"), answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Running","successCount":2}}}`),
-			answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"No Such Status"}}}`), answer(200, `{"status":"Queued"}`),
+			wiretest.Answer(200, `{"status":"Queued"}`), wiretest.Answer(500, "An unknown error occurred"), wiretest.Answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Running","successCount":9}}}`),
+			wiretest.Answer(200, `{"status":"Paused"}`), wiretest.Answer(200, "<html>Sign in"), wiretest.Answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Running","successCount":2}}}`),
+			wiretest.Answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"No Such Status"}}}`), wiretest.Answer(200, `{"status":"Queued"}`),
 		}
 		looks := 0
-		stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+		stats, err := oneHost(t, srv, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/batch/1") {
 				if looks++; looks <= len(odd) {
 					return odd[looks-1](req)
@@ -164,7 +165,7 @@ func TestAnOutageBetweenCreateAndUploadNamesTheJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
-		stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+		stats, err := oneHost(t, srv, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			if len(srv.Jobs()) > 0 { // the job is made, and then nothing comes through any more
 				if req.Body != nil {
 					_, _ = io.Copy(io.Discard, req.Body)

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func zipped(t testing.TB, b []byte) []byte {
@@ -125,7 +126,7 @@ func TestBrokenAnswersToARead(t *testing.T) {
 					if strings.Contains(name, "too long") || strings.Contains(name, "promise") || strings.Contains(name, "2 MB") {
 						return // a recorder cannot break its promise
 					}
-					c = clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+					c = clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 						rec := httptest.NewRecorder()
 						handler.ServeHTTP(rec, req)
 						return rec.Result(), nil
@@ -156,8 +157,8 @@ func TestBrokenAnswersToARead(t *testing.T) {
 func TestAnEndlessAnswerEnds(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 400, 503} {
-		c := clientOf(t, roundTripper(func(*http.Request) (*http.Response, error) {
-			resp := reply(status, "")
+		c := clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) {
+			resp := wiretest.Reply(status, "")
 			resp.Body, resp.ContentLength = endless{}, -1
 			return resp, nil
 		}), quick, threatconnect.WithMaxResponseBytes(1<<20))
@@ -198,7 +199,7 @@ func (b *trickle) Close() error { return nil }
 // trickling answers with a body that comes a byte a second.
 func trickling(status int, text string) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
-		resp := reply(status, "")
+		resp := wiretest.Reply(status, "")
 		resp.Body, resp.ContentLength = &trickle{req.Context(), time.Second, text}, -1
 		return resp, nil
 	}
@@ -213,7 +214,7 @@ func TestSlowAnswers(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			began := time.Now()
-			_, err := clientOf(t, &script{steps: steps{trickling(200, whoami)}}).Owners.Whoami(ctx)
+			_, err := clientOf(t, &wiretest.Steps{Do: steps{trickling(200, whoami)}}).Owners.Whoami(ctx)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Equal(t, 30*time.Second, time.Since(began))
 		})
@@ -221,8 +222,8 @@ func TestSlowAnswers(t *testing.T) {
 	t.Run("a slow answer that moves is waited for", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			rt := roundTripper(func(req *http.Request) (*http.Response, error) {
-				resp := reply(200, "")
+			rt := wiretest.Func(func(req *http.Request) (*http.Response, error) {
+				resp := wiretest.Reply(200, "")
 				resp.Body = io.NopCloser(io.LimitReader(&trickle{req.Context(), time.Second, whoami}, int64(len(whoami))))
 				return resp, nil
 			})
@@ -233,18 +234,18 @@ func TestSlowAnswers(t *testing.T) {
 	t.Run("an answer that hangs is stalled, and tried again", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &script{steps: steps{trickling(200, whoami[:30]), answer(200, whoami)}}
+			s := &wiretest.Steps{Do: steps{trickling(200, whoami[:30]), wiretest.Answer(200, whoami)}}
 			began := time.Now()
 			_, err := clientOf(t, s, threatconnect.WithStallTimeout(10*time.Second)).Owners.Whoami(t.Context())
 			require.NoError(t, err)
-			assert.Equal(t, 2, s.count())
+			assert.Equal(t, 2, s.Count())
 			assert.Less(t, time.Since(began), 41*time.Second)
 		})
 	})
 	t.Run("a header that never comes is stalled", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &script{steps: steps{func(req *http.Request) (*http.Response, error) {
+			s := &wiretest.Steps{Do: steps{func(req *http.Request) (*http.Response, error) {
 				<-req.Context().Done()
 				return nil, context.Cause(req.Context())
 			}}}
@@ -258,7 +259,7 @@ func TestSlowAnswers(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			_, err := clientOf(t, &script{steps: steps{trickling(403, strings.Repeat("no ", 10_000))}}).Owners.Whoami(t.Context())
+			_, err := clientOf(t, &wiretest.Steps{Do: steps{trickling(403, strings.Repeat("no ", 10_000))}}).Owners.Whoami(t.Context())
 			require.ErrorIs(t, err, threatconnect.ErrForbidden)
 			api, ok := errors.AsType[*threatconnect.APIError](err)
 			require.True(t, ok)
@@ -269,7 +270,7 @@ func TestSlowAnswers(t *testing.T) {
 	t.Run("an upload that stalls is ended", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			rt := roundTripper(func(req *http.Request) (*http.Response, error) {
+			rt := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 				defer req.Body.Close()
 				one := make([]byte, 1)
 				for range 5 { // moves for 5 s, and stalls then
@@ -290,7 +291,7 @@ func TestSlowAnswers(t *testing.T) {
 	t.Run("a caller that takes its time stalls nothing", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			resp, err := clientOf(t, &script{steps: steps{trickling(200, whoami)}}).Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/whoami"})
+			resp, err := clientOf(t, &wiretest.Steps{Do: steps{trickling(200, whoami)}}).Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/whoami"})
 			require.NoError(t, err)
 			one := make([]byte, 1)
 			for range 5 {
@@ -307,7 +308,7 @@ func TestSlowAnswers(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Hour)
 			defer cancel()
-			_, err := clientOf(t, &script{steps: steps{trickling(200, "{")}}, threatconnect.WithStallTimeout(0)).Owners.Whoami(ctx)
+			_, err := clientOf(t, &wiretest.Steps{Do: steps{trickling(200, "{")}}, threatconnect.WithStallTimeout(0)).Owners.Whoami(ctx)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		})
 	})
@@ -346,12 +347,12 @@ func TestALargePageIsRead(t *testing.T) {
 		strings.Repeat(`{"name":"Example Tag"},`, 19) + `{"name":"Last"}],"attribute":[` +
 		strings.Repeat(`{"id":1,"type":"Description","value":"`+strings.Repeat("x", 500)+`"},`, 4) + `{"id":5,"type":"Source","value":"x"}]}`
 	body := `{"status":"Success","data":{"resultCount":10000,"indicator":[` + strings.Repeat(one+",", 9_999) + one + `]}}`
-	page, err := clientOf(t, &script{steps: steps{answer(200, body)}}).Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 10_000}})
+	page, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, body)}}).Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 10_000}})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 10_000)
 
 	owner := `{"id":1,"name":"Example Source"}`
-	owners, err := clientOf(t, &script{steps: steps{answer(200, `{"status":"Success","data":{"owner":[`+strings.Repeat(owner+",", 99_999)+owner+`]}}`)}}).Owners.List(t.Context(), nil)
+	owners, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Success","data":{"owner":[`+strings.Repeat(owner+",", 99_999)+owner+`]}}`)}}).Owners.List(t.Context(), nil)
 	require.NoError(t, err)
 	require.Len(t, owners.Items, 100_000)
 }
@@ -367,21 +368,21 @@ func TestAStallDoesNotHideThatNothingWasSent(t *testing.T) {
 			}
 			return io.NopCloser(strings.NewReader("x")), nil
 		}}
-		s := &script{steps: steps{func(req *http.Request) (*http.Response, error) {
+		s := &wiretest.Steps{Do: steps{func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
 			_, err := req.GetBody() // as package net/http does on another connection
 			return nil, err
 		}}}
 		err := clientOf(t, s).Groups.Documents.Upload(t.Context(), 1, content, &threatconnect.UploadOptions{Replace: true})
 		require.ErrorIs(t, err, gone)
-		assert.Equal(t, 1, s.count())
+		assert.Equal(t, 1, s.Count())
 	})
 }
 
 // TestAPromisedLengthIsNotAllocated is not parallel, because it measures what is allocated.
 func TestAPromisedLengthIsNotAllocated(t *testing.T) {
-	c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
-		resp, err := answer(200, whoami)(req)
+	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
+		resp, err := wiretest.Answer(200, whoami)(req)
 		resp.ContentLength = 64 << 20
 		return resp, err
 	}))
@@ -396,12 +397,12 @@ func TestAPromisedLengthIsNotAllocated(t *testing.T) {
 func TestAnAttemptTimeoutEndsWhatTrickles(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{steps: steps{trickling(200, whoami)}}
+		s := &wiretest.Steps{Do: steps{trickling(200, whoami)}}
 		began := time.Now()
 		_, err := clientOf(t, s, threatconnect.WithAttemptTimeout(5*time.Second), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 2, BaseDelay: 1, MaxDelay: 1})).Owners.Whoami(t.Context())
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 10*time.Second, time.Since(began))
-		assert.Equal(t, 2, s.count(), "it is retried")
+		assert.Equal(t, 2, s.Count(), "it is retried")
 	})
 }
 
@@ -420,8 +421,8 @@ func (c counting) Read(p []byte) (int, error) {
 func TestAnEndlessRefusalIsReadTo64KiB(t *testing.T) {
 	t.Parallel()
 	var read int64
-	c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
-		resp := reply(400, "")
+	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
+		resp := wiretest.Reply(400, "")
 		resp.Body, resp.ContentLength = counting{n: &read}, -1
 		return resp, nil
 	}))
@@ -432,12 +433,12 @@ func TestAnEndlessRefusalIsReadTo64KiB(t *testing.T) {
 
 func TestAnAttemptEndsWithItsErrorOrItsBody(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") }, answer(200, whoami)}}
+	s := &wiretest.Steps{Do: steps{func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") }, wiretest.Answer(200, whoami)}}
 	resp, err := clientOf(t, s, quick).Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/whoami"})
 	require.NoError(t, err)
-	require.Equal(t, 2, s.count())
-	require.Error(t, s.sent[0].Context().Err(), "the timer of an attempt that failed would be left behind")
-	require.NoError(t, s.sent[1].Context().Err())
+	require.Equal(t, 2, s.Count())
+	require.Error(t, s.Sent[0].Context().Err(), "the timer of an attempt that failed would be left behind")
+	require.NoError(t, s.Sent[1].Context().Err())
 	require.NoError(t, resp.Body.Close())
-	require.Error(t, s.sent[1].Context().Err())
+	require.Error(t, s.Sent[1].Context().Err())
 }

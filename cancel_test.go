@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -29,7 +30,7 @@ func hangs(req *http.Request) (*http.Response, error) {
 // breath answers with a text and then hangs, as a stream does whose other end says nothing more.
 func breath(text, contentType string) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
-		resp := reply(200, "", "Content-Type", contentType)
+		resp := wiretest.Reply(200, "", "Content-Type", contentType)
 		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(text), &trickle{ctx: req.Context()}))
 		resp.ContentLength = -1
 		return resp, nil
@@ -55,34 +56,34 @@ func slowJobs(t *testing.T) *threatconnect.BatchWriter {
 // awaits are all the places at which something of this package waits.
 var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 	"the answer": func(t *testing.T, ctx context.Context) error {
-		_, err := clientOf(t, &script{steps: steps{hangs}}).Owners.Whoami(ctx)
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{hangs}}).Owners.Whoami(ctx)
 		return err
 	},
 	"the answer to a POST": func(t *testing.T, ctx context.Context) error {
-		return calls["POST"](ctx, clientOf(t, &script{steps: steps{hangs}}))
+		return calls["POST"](ctx, clientOf(t, &wiretest.Steps{Do: steps{hangs}}))
 	},
 	"the body": func(t *testing.T, ctx context.Context) error {
-		_, err := clientOf(t, &script{steps: steps{breath("{", "application/json")}}).Owners.Whoami(ctx)
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{breath("{", "application/json")}}).Owners.Whoami(ctx)
 		return err
 	},
 	"the words of a refusal": func(t *testing.T, ctx context.Context) error {
-		_, err := clientOf(t, &script{steps: steps{trickling(400, "")}}).Owners.Whoami(ctx)
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{trickling(400, "")}}).Owners.Whoami(ctx)
 		return err
 	},
 	"the next attempt": func(t *testing.T, ctx context.Context) error {
-		_, err := clientOf(t, &script{steps: steps{answer(503, "", "Retry-After", "60")}}).Owners.Whoami(ctx)
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(503, "", "Retry-After", "60")}}).Owners.Whoami(ctx)
 		return err
 	},
 	"a limiter": func(t *testing.T, ctx context.Context) error {
 		wait := limiter(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
-		_, err := clientOf(t, &script{steps: steps{answer(200, whoami)}}, threatconnect.WithLimiter(wait)).Owners.Whoami(ctx)
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}, threatconnect.WithLimiter(wait)).Owners.Whoami(ctx)
 		return err
 	},
 	"a token": func(t *testing.T, ctx context.Context) error {
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(ctx context.Context) (string, time.Time, error) {
 			<-ctx.Done()
 			return "", time.Time{}, ctx.Err()
-		}), threatconnect.WithTransport(&script{steps: steps{answer(200, whoami)}}))
+		}), threatconnect.WithTransport(&wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}))
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(ctx)
 		return err
@@ -93,7 +94,7 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
 			<-release
 			return "token", time.Time{}, nil
-		}), threatconnect.WithTransport(&script{steps: steps{answer(200, whoami)}}))
+		}), threatconnect.WithTransport(&wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}))
 		require.NoError(t, err)
 		go func() { _, _ = c.Owners.Whoami(t.Context()) }()
 		synctest.Wait()
@@ -101,41 +102,41 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		return err
 	},
 	"a page": func(t *testing.T, ctx context.Context) error {
-		s := &script{steps: steps{answer(200, `{"data":{"resultCount":3,"host":[{"id":1,"hostName":"a.example"}]}}`), hangs}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"resultCount":3,"host":[{"id":1,"hostName":"a.example"}]}}`), hangs}}
 		return lastError(clientOf(t, s).Indicators.Hosts.All(ctx, &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 1}}))
 	},
 	"pages ahead": func(t *testing.T, ctx context.Context) error {
-		s := &script{steps: steps{answer(200, `{"data":{"resultCount":99,"host":[{"id":1,"hostName":"a.example"}]}}`), hangs}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"resultCount":99,"host":[{"id":1,"hostName":"a.example"}]}}`), hangs}}
 		err := lastError(clientOf(t, s).Indicators.Hosts.All(ctx, &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 1, Ahead: 4}}))
-		assert.Equal(t, 5, s.count())
+		assert.Equal(t, 5, s.Count())
 		return err
 	},
 	"the next of a bulk report": func(t *testing.T, ctx context.Context) error {
-		s := &script{steps: steps{breath(`{"indicator":[{"type":"Host","summary":"a.example"},`, "application/json")}}
+		s := &wiretest.Steps{Do: steps{breath(`{"indicator":[{"type":"Host","summary":"a.example"},`, "application/json")}}
 		return lastError(clientOf(t, s).InOwner("Example Source").Bulk.JSON(ctx))
 	},
 	"the next row of a bulk report": func(t *testing.T, ctx context.Context) error {
-		s := &script{steps: steps{breath("Type,Value\nHost,a.example\n"+strings.Repeat(" ", 8<<10), "text/csv")}}
+		s := &wiretest.Steps{Do: steps{breath("Type,Value\nHost,a.example\n"+strings.Repeat(" ", 8<<10), "text/csv")}}
 		return lastError(clientOf(t, s).InOwner("Example Source").Bulk.CSV(ctx))
 	},
 	"the end of a bulk report's making": func(t *testing.T, ctx context.Context) error {
-		_, err := clientOf(t, &script{steps: steps{answer(200, `{"bulkStatus":{"name":"x","status":"Running"}}`)}}).InOwner("Example Source").Bulk.Wait(ctx, threatconnect.BulkStatus{})
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"bulkStatus":{"name":"x","status":"Running"}}`)}}).InOwner("Example Source").Bulk.Wait(ctx, threatconnect.BulkStatus{})
 		return err
 	},
 	"the next error of a job": func(t *testing.T, ctx context.Context) error {
-		return lastError(clientOf(t, &script{steps: steps{breath(`[{"code":"0x1005"},`, "application/octet-stream")}}).Batch.Errors(ctx, 7))
+		return lastError(clientOf(t, &wiretest.Steps{Do: steps{breath(`[{"code":"0x1005"},`, "application/octet-stream")}}).Batch.Errors(ctx, 7))
 	},
 	"the end of a job": func(t *testing.T, ctx context.Context) error {
-		_, err := clientOf(t, &script{steps: steps{answer(200, `{"status":"Running"}`)}}).Batch.Wait(ctx, 7)
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Running"}`)}}).Batch.Wait(ctx, 7)
 		return err
 	},
 	"a download": func(t *testing.T, ctx context.Context) error {
-		s := &script{steps: steps{breath(strings.Repeat("x", 64<<10), "application/octet-stream")}}
+		s := &wiretest.Steps{Do: steps{breath(strings.Repeat("x", 64<<10), "application/octet-stream")}}
 		_, err := clientOf(t, s).Groups.Documents.Download(ctx, 1, io.Discard)
 		return err
 	},
 	"a stream of one's own": func(t *testing.T, ctx context.Context) error {
-		resp, err := clientOf(t, &script{steps: steps{breath("x", "text/plain")}}).Do(ctx, threatconnect.Request{Method: "GET", Path: "/v2/owners"})
+		resp, err := clientOf(t, &wiretest.Steps{Do: steps{breath("x", "text/plain")}}).Do(ctx, threatconnect.Request{Method: "GET", Path: "/v2/owners"})
 		require.NoError(t, err)
 		_, err = io.Copy(io.Discard, resp.Body)
 		require.NoError(t, resp.Body.Close())
@@ -171,13 +172,13 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		return err
 	},
 	"log entries to be sent": func(t *testing.T, ctx context.Context) error {
-		h, err := clientOf(t, &script{steps: steps{hangs}}).Logs.NewHandler(nil)
+		h, err := clientOf(t, &wiretest.Steps{Do: steps{hangs}}).Logs.NewHandler(nil)
 		require.NoError(t, err)
 		require.NoError(t, h.Handle(ctx, logRecord("x")))
 		return h.Flush(ctx)
 	},
 	"the turn to send log entries": func(t *testing.T, ctx context.Context) error {
-		h, err := clientOf(t, &script{steps: steps{hangs}}).Logs.NewHandler(nil)
+		h, err := clientOf(t, &wiretest.Steps{Do: steps{hangs}}).Logs.NewHandler(nil)
 		require.NoError(t, err)
 		require.NoError(t, h.Handle(ctx, logRecord("x")))
 		other, cancel := context.WithCancel(t.Context())
@@ -187,13 +188,13 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		return h.Close(ctx)
 	},
 	"a playbook": func(t *testing.T, ctx context.Context) error {
-		return fire(t, ctx, roundTripper(hangs))
+		return fire(t, ctx, wiretest.Func(hangs))
 	},
 	"a playbook's body": func(t *testing.T, ctx context.Context) error {
-		return fire(t, ctx, roundTripper(breath("x", "text/plain")))
+		return fire(t, ctx, wiretest.Func(breath("x", "text/plain")))
 	},
 	"a connection to a playbook": func(t *testing.T, ctx context.Context) error {
-		return fire(t, ctx, roundTripper(fails(&net.OpError{Op: "dial", Err: errors.New("refused")})))
+		return fire(t, ctx, wiretest.Func(wiretest.Fail(&net.OpError{Op: "dial", Err: errors.New("refused")})))
 	},
 }
 
@@ -246,16 +247,16 @@ func TestNothingIsSentWithAContextThatHasEnded(t *testing.T) {
 	asked := 0
 	token := func(context.Context) (string, time.Time, error) { asked++; return "token", time.Time{}, nil }
 	for name, call := range calls {
-		s := &script{steps: steps{answer(200, whoami)}} // which does not look at the context
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}} // which does not look at the context
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(token), threatconnect.WithTransport(s))
 		require.NoError(t, err)
 		err = call(ctx, c)
 		require.ErrorIs(t, err, context.Canceled, name)
 		require.ErrorIs(t, err, shutdown, name)
-		assert.Zero(t, s.count(), name)
+		assert.Zero(t, s.Count(), name)
 	}
 	assert.Zero(t, asked, "nor is a token asked for")
-	require.ErrorIs(t, fire(t, ctx, roundTripper(answer(200, ""))), context.Canceled)
+	require.ErrorIs(t, fire(t, ctx, wiretest.Func(wiretest.Answer(200, ""))), context.Canceled)
 
 	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
@@ -274,7 +275,7 @@ func logRecord(message string) slog.Record {
 func TestANilContextIsRefused(t *testing.T) {
 	t.Parallel()
 	var missing context.Context
-	s := &script{steps: steps{answer(200, whoami)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 	client, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token("tok3n"), threatconnect.WithTransport(s))
 	require.NoError(t, err)
 	refused := func(t *testing.T, err error) {
@@ -330,7 +331,7 @@ func TestANilContextIsRefused(t *testing.T) {
 		}
 	}
 	assert.Greater(t, n, 80)
-	assert.Zero(t, s.count(), "nothing is sent")
+	assert.Zero(t, s.Count(), "nothing is sent")
 
 	none := func(func(threatconnect.BatchItem, error) bool) {}
 	_, err = client.Batch.Import(missing, appendConfig(), none)

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -154,7 +155,7 @@ func TestARunOfChangesThatEndsEarlyIsRepeated(t *testing.T) {
 
 func TestChangesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, successes)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	c := clientOf(t, s)
 	ctx := t.Context()
 	_, cursor := changesSince(t, threatconnecttest.NewT(t).Client(), threatconnect.Cursor{}, nil)
@@ -175,7 +176,7 @@ func TestChangesThatCannotBeRead(t *testing.T) {
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 		assert.ErrorContains(t, err, "threatconnect: "+name)
 	}
-	assert.Empty(t, s.sent)
+	assert.Empty(t, s.Sent)
 }
 
 // Programs add, rate, delete and create again while an owner's changes are read, page after page. A copy

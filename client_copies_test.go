@@ -12,35 +12,36 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestACopyOfAClientHasAnotherOwner(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, `{"data":{"host":{}}}`)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"host":{}}}`)}}
 	c := clientOf(t, s, threatconnect.WithOwner("First"))
 	other := c.InOwner("Second & Third")
 	for _, call := range []struct {
 		client *threatconnect.Client
 		query  string
 	}{{other, "owner=Second%20%26%20Third"}, {c, "owner=First"}, {other.InOwner(""), ""}} {
-		s.sent = nil
+		s.Sent = nil
 		_, err := call.client.Indicators.Hosts.Get(t.Context(), "a.example", &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{OmitAdditional: true}})
 		require.NoError(t, err)
-		assert.Equal(t, call.query, s.sent[0].URL.RawQuery)
+		assert.Equal(t, call.query, s.Sent[0].URL.RawQuery)
 	}
 	assert.Equal(t, "First", c.Owner())
 	assert.Equal(t, "Second & Third", other.Owner())
-	s.sent = nil
+	s.Sent = nil
 	bad := c.InOwner("a\r\nb")
 	require.ErrorIs(t, bad.Indicators.Hosts.Delete(t.Context(), "a.example"), threatconnect.ErrValidation)
 	require.ErrorIs(t, bad.InOwner("fine").Indicators.Hosts.Delete(t.Context(), "a.example"), threatconnect.ErrValidation)
-	assert.Empty(t, s.sent)
+	assert.Empty(t, s.Sent)
 }
 
 // An owner is named in one way. What was read from an owner is not created in another one by mistake.
 func TestThingsAreCreatedInTheOwnerOfTheClient(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, `{"data":{"host":{},"incident":{},"task":{},"victim":{}}}`)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"host":{},"incident":{},"task":{},"victim":{}}}`)}}
 	from := threatconnect.Owner{Name: "First & Best"}
 	host, incident := threatconnect.NewHost("a.example"), threatconnect.NewIncident("A", time.Unix(1, 0))
 	host.Owner, incident.Owner = from, from
@@ -57,40 +58,40 @@ func TestThingsAreCreatedInTheOwnerOfTheClient(t *testing.T) {
 		},
 	} {
 		c := clientOf(t, s, threatconnect.WithOwner("Second"))
-		s.sent = nil
+		s.Sent = nil
 		for _, other := range []*threatconnect.Client{c, c.InOwner("")} {
 			err := create(other)
 			require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 			require.ErrorContains(t, err, "owner is not the client's owner")
 			assert.NotContains(t, err.Error(), "First")
 		}
-		assert.Empty(t, s.sent, name)
+		assert.Empty(t, s.Sent, name)
 		require.NoError(t, create(c.InOwner(from.Name)), name)
-		assert.Equal(t, "owner=First%20%26%20Best", s.sent[0].URL.RawQuery, name)
+		assert.Equal(t, "owner=First%20%26%20Best", s.Sent[0].URL.RawQuery, name)
 	}
 }
 
 func TestOptionsOfACall(t *testing.T) {
 	t.Parallel()
-	busy := answer(503, "busy")
-	s := &script{steps: steps{busy}}
+	busy := wiretest.Answer(503, "busy")
+	s := &wiretest.Steps{Do: steps{busy}}
 	c := clientOf(t, s, threatconnect.WithActivityLog(true), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 2, BaseDelay: 1}))
 	once := threatconnect.CallOptions{
 		Retry: &threatconnect.RetryPolicy{MaxAttempts: 1}, ActivityLog: new(false), Header: http.Header{"x-request-id": {"7"}},
 	}
 	get := func(c *threatconnect.Client, o threatconnect.CallOptions) http.Header {
-		s.sent = nil
+		s.Sent = nil
 		_, err := c.Indicators.Hosts.Get(t.Context(), "a.example", &threatconnect.IndicatorGetOptions{CallOptions: o, Include: threatconnect.Include{OmitAdditional: true}})
 		require.ErrorIs(t, err, threatconnect.ErrUnavailable)
-		return s.sent[0].Header
+		return s.Sent[0].Header
 	}
 	assert.Empty(t, get(c, threatconnect.CallOptions{})["X-Request-Id"])
-	assert.Len(t, s.sent, 2)
-	assert.Equal(t, "createActivityLog=true", s.sent[0].URL.RawQuery)
+	assert.Len(t, s.Sent, 2)
+	assert.Equal(t, "createActivityLog=true", s.Sent[0].URL.RawQuery)
 
 	assert.Equal(t, []string{"7"}, get(c, once)["X-Request-Id"])
-	assert.Len(t, s.sent, 1)
-	assert.Equal(t, "createActivityLog=false", s.sent[0].URL.RawQuery)
+	assert.Len(t, s.Sent, 1)
+	assert.Equal(t, "createActivityLog=false", s.Sent[0].URL.RawQuery)
 
 	// A copy brings the options to every call; those of a call come before them.
 	copied := c.With(once)
@@ -98,13 +99,13 @@ func TestOptionsOfACall(t *testing.T) {
 	*once.ActivityLog = true
 	*once.Retry = threatconnect.RetryPolicy{MaxAttempts: 5}
 	assert.Equal(t, []string{"7"}, get(copied, threatconnect.CallOptions{})["X-Request-Id"])
-	assert.Equal(t, "createActivityLog=false", s.sent[0].URL.RawQuery)
+	assert.Equal(t, "createActivityLog=false", s.Sent[0].URL.RawQuery)
 	header := get(copied.InOwner(""), threatconnect.CallOptions{ActivityLog: new(true), Header: http.Header{"X-Other": {"8"}}})
 	assert.Equal(t, []any{[]string{"7"}, []string{"8"}}, []any{header["X-Request-Id"], header["X-Other"]})
-	assert.Equal(t, "createActivityLog=true", s.sent[0].URL.RawQuery)
-	assert.Len(t, s.sent, 1)
+	assert.Equal(t, "createActivityLog=true", s.Sent[0].URL.RawQuery)
+	assert.Len(t, s.Sent, 1)
 
-	s.sent = nil
+	s.Sent = nil
 	for _, bad := range []threatconnect.CallOptions{
 		{Retry: &threatconnect.RetryPolicy{MaxAttempts: -1}}, {Header: http.Header{"Authorization": {"x"}}}, {Header: http.Header{"X-A": {"a\r\nb"}}},
 	} {
@@ -112,7 +113,7 @@ func TestOptionsOfACall(t *testing.T) {
 		require.ErrorIs(t, err, threatconnect.ErrValidation)
 		require.ErrorIs(t, c.With(bad).Tags.Add(t.Context(), relatedHost, "x"), threatconnect.ErrValidation)
 	}
-	assert.Empty(t, s.sent)
+	assert.Empty(t, s.Sent)
 }
 
 // A client that was not made by NewClient, its services, and a nil context return errors: nothing
@@ -120,7 +121,7 @@ func TestOptionsOfACall(t *testing.T) {
 func TestZeroValuesAndANilContextReturnErrors(t *testing.T) {
 	t.Parallel()
 	var nilClient *threatconnect.Client
-	working := clientOf(t, &script{steps: steps{answer(200, successes)}})
+	working := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}})
 	for name, of := range map[string]struct {
 		client *threatconnect.Client
 		ctx    context.Context
@@ -286,7 +287,7 @@ func TestEveryOptionsStructHasCallOptions(t *testing.T) {
 			}
 		}
 	}
-	client := clientOf(t, &script{})
+	client := clientOf(t, &wiretest.Steps{})
 	visit(reflect.ValueOf(struct{ *threatconnect.Client }{client}))
 	visit(reflect.ValueOf(client).Elem())
 	require.Contains(t, seen, reflect.TypeFor[threatconnect.ChangeOptions]())

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // skewed is a platform whose clock is ahead of ours, and that checks timestamps as it should.
@@ -39,9 +40,9 @@ func (p *skewed) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if off := now.Sub(time.Unix(unix, 0)).Abs(); off > 5*time.Minute || p.stuck {
-		return reply(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, header...), nil
+		return wiretest.Reply(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, header...), nil
 	}
-	return reply(200, `{"status":"Success","data":{"user":{},"host":{"id":1}}}`, header...), nil
+	return wiretest.Reply(200, `{"status":"Success","data":{"user":{},"host":{"id":1}}}`, header...), nil
 }
 
 func TestAWrongClockIsCorrectedOnce(t *testing.T) {
@@ -122,18 +123,18 @@ func TestAClockThatJumpsDuringAWaitIsReadAgain(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour, 24 * 365 * time.Hour} {
 		at := time.Unix(1700000000, 0)
 		synctest.Test(t, func(t *testing.T) {
-			s := &script{steps: steps{
+			s := &wiretest.Steps{Do: steps{
 				func(*http.Request) (*http.Response, error) {
 					at = at.Add(jump)
-					return reply(503, "", "Retry-After", "7"), nil
+					return wiretest.Reply(503, "", "Retry-After", "7"), nil
 				},
-				answer(200, whoami),
+				wiretest.Answer(200, whoami),
 			}}
 			began := time.Now()
 			_, err := clientOf(t, s, threatconnect.WithClock(func() time.Time { return at })).Owners.Whoami(t.Context())
 			require.NoError(t, err)
-			assert.Equal(t, "1700000000", s.sent[0].Header.Get("Timestamp"))
-			assert.Equal(t, fmt.Sprint(1700000000+int64(jump.Seconds())), s.sent[1].Header.Get("Timestamp"))
+			assert.Equal(t, "1700000000", s.Sent[0].Header.Get("Timestamp"))
+			assert.Equal(t, fmt.Sprint(1700000000+int64(jump.Seconds())), s.Sent[1].Header.Get("Timestamp"))
 			assert.Less(t, time.Since(began), 9*time.Second, "the wait is not measured by that clock")
 		})
 	}
@@ -142,12 +143,12 @@ func TestAClockThatJumpsDuringAWaitIsReadAgain(t *testing.T) {
 func TestABodyThatCanBeReadOnceIsNotSentWithACorrectedClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{steps: steps{(&skewed{ahead: time.Hour}).RoundTrip}}
+		s := &wiretest.Steps{Do: steps{(&skewed{ahead: time.Hour}).RoundTrip}}
 		pipe := struct{ io.Reader }{strings.NewReader("example")}
 		err := clientOf(t, s).Groups.Documents.Upload(t.Context(), 1, threatconnect.ReaderContent(pipe, -1), nil)
 		require.ErrorIs(t, err, threatconnect.ErrClockSkew)
-		require.Equal(t, 1, s.count())
-		assert.Nil(t, s.sent[0].GetBody, "package net/http must not send half of it again")
+		require.Equal(t, 1, s.Count())
+		assert.Nil(t, s.Sent[0].GetBody, "package net/http must not send half of it again")
 	})
 }
 
@@ -163,31 +164,31 @@ func TestThreatClockCorrectionIsLimited(t *testing.T) {
 			const ahead = time.Hour
 			p := &skewed{ahead: ahead}
 			date := func(*http.Request) (*http.Response, error) {
-				return reply(200, whoami, "Date", time.Now().Add(jump).UTC().Format(http.TimeFormat)), nil
+				return wiretest.Reply(200, whoami, "Date", time.Now().Add(jump).UTC().Format(http.TimeFormat)), nil
 			}
-			s := &script{steps: steps{p.RoundTrip, p.RoundTrip, date, answer(200, whoami)}}
+			s := &wiretest.Steps{Do: steps{p.RoundTrip, p.RoundTrip, date, wiretest.Answer(200, whoami)}}
 			c := clientOf(t, s)
 			for range 3 {
 				_, err := c.Owners.Whoami(t.Context())
 				require.NoError(t, err)
 			}
-			require.Equal(t, 4, s.count())
+			require.Equal(t, 4, s.Count())
 			want := ahead
 			if believed {
 				want = jump
 			}
-			assert.Equal(t, strconv.FormatInt(time.Now().Add(want).Unix(), 10), s.sent[3].Header.Get("Timestamp"), "an offset of %s", jump)
+			assert.Equal(t, strconv.FormatInt(time.Now().Add(want).Unix(), 10), s.Sent[3].Header.Get("Timestamp"), "an offset of %s", jump)
 		})
 		synctest.Test(t, func(t *testing.T) {
 			refuse := func(*http.Request) (*http.Response, error) {
-				return reply(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, "Date", time.Now().Add(jump).UTC().Format(http.TimeFormat)), nil
+				return wiretest.Reply(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, "Date", time.Now().Add(jump).UTC().Format(http.TimeFormat)), nil
 			}
-			s := &script{steps: steps{refuse, answer(200, whoami)}}
+			s := &wiretest.Steps{Do: steps{refuse, wiretest.Answer(200, whoami)}}
 			_, err := clientOf(t, s).Owners.Whoami(t.Context())
 			assert.Equal(t, believed, err == nil, "%s: %v", jump, err)
 			if !believed {
 				require.ErrorIs(t, err, threatconnect.ErrClockSkew)
-				require.Equal(t, 1, s.count())
+				require.Equal(t, 1, s.Count())
 			}
 		})
 		synctest.Test(t, func(t *testing.T) {
@@ -196,8 +197,8 @@ func TestThreatClockCorrectionIsLimited(t *testing.T) {
 				asked++
 				return "APIV2:t0k3n", time.Now().Add(12 * time.Hour), nil // the token lives as long as that
 			}
-			s := &script{steps: steps{func(*http.Request) (*http.Response, error) {
-				return reply(200, whoami, "Date", time.Now().Add(jump).UTC().Format(http.TimeFormat)), nil
+			s := &wiretest.Steps{Do: steps{func(*http.Request) (*http.Response, error) {
+				return wiretest.Reply(200, whoami, "Date", time.Now().Add(jump).UTC().Format(http.TimeFormat)), nil
 			}}}
 			c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(source), threatconnect.WithTransport(s))
 			require.NoError(t, err)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // randomText returns n characters of an alphabet that look random, and are the same for the same seed.
@@ -63,58 +64,58 @@ var gossipPlaces = []struct {
 	say  func(status int, told string) (*http.Response, error)
 }{
 	{"body", func(status int, told string) (*http.Response, error) {
-		return reply(status, "x"+told, "Content-Type", "text/plain"), nil
+		return wiretest.Reply(status, "x"+told, "Content-Type", "text/plain"), nil
 	}},
 	{"JSON message", func(status int, told string) (*http.Response, error) {
-		return reply(status, `{"status":"Failure","message":`+quotedJSON(told)+`}`), nil
+		return wiretest.Reply(status, `{"status":"Failure","message":`+quotedJSON(told)+`}`), nil
 	}},
 	{"JSON after a sentence", func(status int, told string) (*http.Response, error) {
-		return reply(status, `{"status":"Failure","message":`+quotedJSON("The confidence is invalid, please enter one of the following values: "+told)+`}`), nil
+		return wiretest.Reply(status, `{"status":"Failure","message":`+quotedJSON("The confidence is invalid, please enter one of the following values: "+told)+`}`), nil
 	}},
 	{"JSON status", func(status int, told string) (*http.Response, error) {
-		return reply(status, `{"status":`+quotedJSON(told)+`}`), nil
+		return wiretest.Reply(status, `{"status":`+quotedJSON(told)+`}`), nil
 	}},
 	{"JSON key", func(status int, told string) (*http.Response, error) {
-		return reply(status, `{`+quotedJSON(told)+`:1}`), nil
+		return wiretest.Reply(status, `{`+quotedJSON(told)+`:1}`), nil
 	}},
 	{"data", func(status int, told string) (*http.Response, error) {
 		text := quotedJSON(told)
-		return reply(status, `{"status":"Success","data":{"user":{"userName":`+text+`,"id":`+text+`},"batchId":`+text+`},"hits":{"total":1,"hits":[{"_id":`+text+`,"_source":{"At":`+text+`}}]}}`), nil
+		return wiretest.Reply(status, `{"status":"Success","data":{"user":{"userName":`+text+`,"id":`+text+`},"batchId":`+text+`},"hits":{"total":1,"hits":[{"_id":`+text+`,"_source":{"At":`+text+`}}]}}`), nil
 	}},
 	{"fault", func(status int, told string) (*http.Response, error) {
-		return reply(status, `{"error":{"type":`+quotedJSON(told)+`}}`), nil
+		return wiretest.Reply(status, `{"error":{"type":`+quotedJSON(told)+`}}`), nil
 	}},
 	{"HTML", func(status int, told string) (*http.Response, error) {
-		return reply(status, "<html>"+told, "Content-Type", "text/html"), nil
+		return wiretest.Reply(status, "<html>"+told, "Content-Type", "text/html"), nil
 	}},
 	{"Location", func(_ int, told string) (*http.Response, error) {
-		return reply(302, "", "Location", "https://"+told+".example/"+told), nil
+		return wiretest.Reply(302, "", "Location", "https://"+told+".example/"+told), nil
 	}},
 	{"Location that is no URL", func(_ int, told string) (*http.Response, error) {
-		return reply(302, "", "Location", "https://other.example:"+told), nil
+		return wiretest.Reply(302, "", "Location", "https://other.example:"+told), nil
 	}},
 	{"WWW-Authenticate", func(_ int, told string) (*http.Response, error) {
-		return reply(401, "", "WWW-Authenticate", "Basic realm="+told), nil
+		return wiretest.Reply(401, "", "WWW-Authenticate", "Basic realm="+told), nil
 	}},
 	{"Content-Type", func(_ int, told string) (*http.Response, error) {
-		return reply(200, `{"a":`, "Content-Type", told), nil
+		return wiretest.Reply(200, `{"a":`, "Content-Type", told), nil
 	}},
 	{"Content-Encoding", func(_ int, told string) (*http.Response, error) {
-		return reply(200, `{}`, "Content-Encoding", told), nil
+		return wiretest.Reply(200, `{}`, "Content-Encoding", told), nil
 	}},
 	{"Retry-After", func(_ int, told string) (*http.Response, error) {
-		return reply(503, "", "Retry-After", told), nil
+		return wiretest.Reply(503, "", "Retry-After", told), nil
 	}},
 	{"Date", func(_ int, told string) (*http.Response, error) {
-		return reply(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, "Date", told), nil
+		return wiretest.Reply(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, "Date", told), nil
 	}},
 	{"status text", func(status int, told string) (*http.Response, error) {
-		resp := reply(status, "")
+		resp := wiretest.Reply(status, "")
 		resp.Status = fmt.Sprint(status, " ", told)
 		return resp, nil
 	}},
 	{"end of the body", func(_ int, told string) (*http.Response, error) {
-		resp := reply(200, "")
+		resp := wiretest.Reply(200, "")
 		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), failingBody{valueError(told)}))
 		return resp, nil
 	}},

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestFiltersOnTheWire(t *testing.T) {
@@ -26,23 +27,23 @@ func TestFiltersOnTheWire(t *testing.T) {
 		"filters=summary%3DA%20%26%20B%2B%3D%23%25&":         {threatconnect.BySummary.Is("A & B+=#%")},
 		"filters=confidence%3D-1,threatAssessScore%3E1000&":  {threatconnect.ByConfidence.Is(-1), threatconnect.ByThreatAssessScore.Above(1000)},
 	} {
-		s := &script{steps: steps{answer(200, successes)}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 		_, err := clientOf(t, s).Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{Filters: f, Include: threatconnect.Include{}})
 		require.NoError(t, err)
-		assert.Equal(t, want+"includeAdditional=true&resultLimit=500", s.sent[0].URL.RawQuery)
+		assert.Equal(t, want+"includeAdditional=true&resultLimit=500", s.Sent[0].URL.RawQuery)
 	}
-	s := &script{steps: steps{answer(200, successes)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	_, err := clientOf(t, s).InOwner("Example Source").Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{
 		Filters: threatconnect.Filters{threatconnect.ByActive.Is(true), threatconnect.ByActive.Is(false)}, Any: true, ModifiedSince: at,
 		Include: threatconnect.Include{Tags: true, Attributes: true, Labels: true}, ListOptions: threatconnect.ListOptions{Start: 5, Limit: 7}})
 	require.NoError(t, err)
 	assert.Equal(t, "filters=active%3Dtrue,active%3Dfalse&includeAdditional=true&includeAttributes=true&includeTags=true&includes=labels&modifiedSince=2026-01-02T08%3A04%3A05Z&"+
-		"orParams=true&owner=Example%20Source&resultLimit=7&resultStart=5", s.sent[0].URL.RawQuery)
+		"orParams=true&owner=Example%20Source&resultLimit=7&resultStart=5", s.Sent[0].URL.RawQuery)
 }
 
 func TestFiltersThatAreRefused(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, successes)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	c := clientOf(t, s)
 	for name, f := range map[string]threatconnect.Filter{
 		"a comma":             threatconnect.BySummary.Is("s3cret,x"),
@@ -67,12 +68,12 @@ func TestFiltersThatAreRefused(t *testing.T) {
 	require.EqualError(t, err, "threatconnect: filter on rating is not known to the list of groups; use one of name, dateAdded")
 	_, err = c.Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{ModifiedSince: time.Unix(1, 0)})
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
-	assert.Zero(t, s.count())
+	assert.Zero(t, s.Count())
 }
 
 func TestFiltersOfOneTypeOnly(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, successes)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	c := clientOf(t, s)
 	_, err := c.Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{Include: threatconnect.Include{OmitAdditional: true}, Filters: threatconnect.Filters{threatconnect.ByDNSActive.Is(true), threatconnect.ByWhoisActive.Is(false)}})
 	require.NoError(t, err)
@@ -89,7 +90,7 @@ func TestFiltersOfOneTypeOnly(t *testing.T) {
 		"/api/v2/groups/campaigns?filters=firstSeen%3E1970-01-01T00%3A00%3A00Z", "/api/v2/groups/documents?filters=fileType%3Dpdf,name%5EA",
 		"/api/v2/groups/incidents?filters=eventDate%3C1970-01-01T00%3A00%3A00Z",
 	} {
-		assert.Equal(t, want+"&resultLimit=500", s.sent[i].URL.RequestURI())
+		assert.Equal(t, want+"&resultLimit=500", s.Sent[i].URL.RequestURI())
 	}
 }
 
@@ -102,14 +103,14 @@ func TestWhatIsIncluded(t *testing.T) {
 		threatconnect.Include{OmitAdditional: true, Tags: true, Labels: true}: "includeTags=true&includes=labels",
 		threatconnect.Include{Tags: true, Attributes: true, Labels: true}:     "includeAdditional=true&includeAttributes=true&includeTags=true&includes=labels",
 	} {
-		s := &script{steps: steps{answer(200, `{"data":{"host":{},"incident":{}}}`)}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"host":{},"incident":{}}}`)}}
 		c := clientOf(t, s)
 		_, err := c.Indicators.Hosts.Get(t.Context(), "a.example", &threatconnect.IndicatorGetOptions{Include: i})
 		require.NoError(t, err)
 		_, err = c.Groups.Incidents.Get(t.Context(), 7, &threatconnect.GroupGetOptions{Include: i})
 		require.NoError(t, err)
-		assert.Equal(t, want, s.sent[0].URL.RawQuery)
-		assert.Equal(t, want, s.sent[1].URL.RawQuery)
+		assert.Equal(t, want, s.Sent[0].URL.RawQuery)
+		assert.Equal(t, want, s.Sent[1].URL.RawQuery)
 	}
 }
 
@@ -118,13 +119,13 @@ func FuzzAFilterIsOneFilter(f *testing.F) {
 	f.Add("a,b=c")
 	f.Add("%2C&x=1")
 	f.Fuzz(func(t *testing.T, v string) {
-		s := &script{steps: steps{answer(200, successes)}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 		_, err := clientOf(t, s).Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{Filters: threatconnect.Filters{threatconnect.BySummary.Is(v), threatconnect.ByRating.Above(1)}})
 		if err != nil {
 			require.ErrorIs(t, err, threatconnect.ErrValidation)
 			return
 		}
-		_, raw, ok := strings.Cut("&"+s.sent[0].URL.RawQuery, "&filters=")
+		_, raw, ok := strings.Cut("&"+s.Sent[0].URL.RawQuery, "&filters=")
 		require.True(t, ok)
 		raw, _, _ = strings.Cut(raw, "&")
 		parts := strings.Split(raw, ",")

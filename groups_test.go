@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestEveryGroupTypeOnTheWire(t *testing.T) {
@@ -51,12 +52,12 @@ func TestEveryGroupTypeOnTheWire(t *testing.T) {
 				update.FileName, update.FileType = new("b.yar"), new(threatconnect.SignatureYARA)
 				updated = `{"name":"B","fileName":"b.yar","fileType":"YARA"}`
 			}
-			c := relatedScript(t,
-				relatedStep{method: "POST", target: at + "?owner=Example%20Source", body: tc.body, status: 201, answer: answer},
-				relatedStep{method: "PUT", target: at + "/7?owner=Another%20Source", body: updated, answer: answer},
-				relatedStep{target: at + "/7?includeAdditional=true&owner=Third", answer: answer},
-				relatedStep{target: at + "/7?includeAdditional=true&includeTags=true&owner=Fourth", answer: answer},
-				relatedStep{method: "DELETE", target: at + "/7?owner=Another%20Source"},
+			c := owned(t,
+				wiretest.Want{Method: "POST", Target: at + "?owner=Example%20Source", Body: tc.body, Status: 201, Answer: answer},
+				wiretest.Want{Method: "PUT", Target: at + "/7?owner=Another%20Source", Body: updated, Answer: answer},
+				wiretest.Want{Target: at + "/7?includeAdditional=true&owner=Third", Answer: answer},
+				wiretest.Want{Target: at + "/7?includeAdditional=true&includeTags=true&owner=Fourth", Answer: answer},
+				wiretest.Want{Method: "DELETE", Target: at + "/7?owner=Another%20Source"},
 			)
 			got, err := c.Groups.Create(t.Context(), tc.group)
 			require.NoError(t, err)
@@ -80,7 +81,7 @@ func TestEveryGroupTypeOnTheWire(t *testing.T) {
 
 func TestMixedListsOfGroups(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t, relatedStep{target: "/v2/groups?includeAdditional=true&owner=Example%20Source&resultLimit=500", answer: `{"status":"Success","data":{"resultCount":4,"group":[
+	c := owned(t, wiretest.Want{Target: "/v2/groups?includeAdditional=true&owner=Example%20Source&resultLimit=500", Answer: `{"status":"Success","data":{"resultCount":4,"group":[
 		{"id":1,"ownerName":"Example Source","type":"Incident","name":"a","eventDate":"2026-01-02T03:04:05Z","status":"New"},
 		{"eventDate":"2026-01-02T03:04:05Z","name":"b","id":"2","ownerName":"Example Source","type":"Incident"},
 		{"id":3,"type":"Case File","name":"c","shelf":{"row":7}},
@@ -112,9 +113,9 @@ func TestAStatusThatIsNoneIsNone(t *testing.T) {
 		return `{"data":{"` + entity + `":{"name":"A",` + date + `,"status":"None"}}}`
 	}
 	at := "/v2/groups/%s?owner=Example%%20Source"
-	c := relatedScript(t,
-		relatedStep{method: "POST", target: fmt.Sprintf(at, "events"), body: `{"name":"A",` + date + `}`, answer: answer("event")},
-		relatedStep{method: "POST", target: fmt.Sprintf(at, "incidents"), body: `{"name":"A",` + date + `}`, answer: answer("incident")},
+	c := owned(t,
+		wiretest.Want{Method: "POST", Target: fmt.Sprintf(at, "events"), Body: `{"name":"A",` + date + `}`, Answer: answer("event")},
+		wiretest.Want{Method: "POST", Target: fmt.Sprintf(at, "incidents"), Body: `{"name":"A",` + date + `}`, Answer: answer("incident")},
 	)
 	day := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	event, err := c.Groups.Events.Create(t.Context(), &threatconnect.Event{GroupMeta: threatconnect.GroupMeta{Name: "A"}, EventDate: day, Status: "None"})
@@ -127,7 +128,7 @@ func TestAStatusThatIsNoneIsNone(t *testing.T) {
 
 func TestGroupsThatAreNotSent(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t)
+	c := owned(t)
 	now := time.Unix(1700000000, 0)
 	threat := func(f func(*threatconnect.Threat)) threatconnect.Group {
 		g := threatconnect.NewThreat("A")
@@ -188,8 +189,8 @@ func TestAGroupIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := relatedScript(t, relatedStep{method: "PUT", target: "/v2/groups/" + tc.branch + "/7?owner=Another%20Source", body: tc.body,
-				answer: `{"data":{"group":{"id":7}}}`})
+			c := owned(t, wiretest.Want{Method: "PUT", Target: "/v2/groups/" + tc.branch + "/7?owner=Another%20Source", Body: tc.body,
+				Answer: `{"data":{"group":{"id":7}}}`})
 			_, err := c.Groups.Update(t.Context(), threatconnect.GroupRef{Type: tc.typ, ID: 7, Owner: "Another Source"}, tc.update)
 			require.NoError(t, err)
 		})
@@ -198,7 +199,7 @@ func TestAGroupIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
 
 func TestGroupUpdatesThatAreNotSent(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t)
+	c := owned(t)
 	for name, tc := range map[string]struct {
 		typ    threatconnect.GroupType
 		update threatconnect.GroupUpdate

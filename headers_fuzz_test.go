@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -87,11 +88,11 @@ func checkTrigger(t *testing.T, text string) {
 		{Header: http.Header{"X-Note": {text}}}, {Header: http.Header{text: {"x"}}}, {Header: http.Header{"User-Agent": {text}}}, {Username: "u", Password: text}, {Username: text},
 	} {
 		var sent bytes.Buffer
-		o.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		o.HTTPClient = &http.Client{Transport: wiretest.Func(func(r *http.Request) (*http.Response, error) {
 			if err := r.Write(&sent); err != nil {
 				return nil, err
 			}
-			return reply(200, ""), nil
+			return wiretest.Reply(200, ""), nil
 		})}
 		o.Retry = threatconnect.RetryPolicy{MaxAttempts: 1}
 		trigger, err := threatconnect.NewPlaybookTrigger("https://tc.example/api/playbook/x", &o)
@@ -157,9 +158,9 @@ func FuzzAddresses(f *testing.F) {
 			require.ErrorIs(t, err, threatconnect.ErrValidation)
 		}
 		var sent *http.Request
-		c, err := threatconnect.NewClient(s, threatconnect.Token("x"), threatconnect.WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+		c, err := threatconnect.NewClient(s, threatconnect.Token("x"), threatconnect.WithTransport(wiretest.Func(func(r *http.Request) (*http.Response, error) {
 			sent = r
-			resp := reply(200, whoami)
+			resp := wiretest.Reply(200, whoami)
 			resp.Request = r
 			return resp, nil
 		})))
@@ -190,7 +191,7 @@ func FuzzCreateAndUpload(f *testing.F) {
 	f.Add("\"", []byte{0, 255, '\r', '\n', '-', '-'})
 	f.Fuzz(func(t *testing.T, owner string, content []byte) {
 		var parts [][]byte
-		c := clientOf(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+		c := clientOf(t, wiretest.Func(func(r *http.Request) (*http.Response, error) {
 			_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 			if err != nil {
 				return nil, err
@@ -215,7 +216,7 @@ func FuzzCreateAndUpload(f *testing.F) {
 				}
 				parts = append(parts, b)
 			}
-			return reply(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Completed"}}}`), nil
+			return wiretest.Reply(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Completed"}}}`), nil
 		}), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 		_, err := c.Batch.CreateAndUpload(context.WithoutCancel(t.Context()), threatconnect.BatchJob{Owner: owner, Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteAppend}, bytes.NewReader(content))
 		if len(parts) == 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	tc "github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // everythingWithID is an answer with one thing of each kind that has an id.
@@ -136,9 +137,9 @@ func TestThreatIDsAreThoseAskedFor(t *testing.T) {
 		"Batch.Create": func(ctx context.Context, c *tc.Client) (any, error) { return c.Batch.Create(ctx, shapeJob) },
 	}
 	answered := func(call gets, body string) (any, error) {
-		s := &script{steps: steps{answer(200, body)}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, body)}}
 		v, err := call(t.Context(), clientOf(t, s))
-		require.Equal(t, 1, s.count(), "%v", err)
+		require.Equal(t, 1, s.Count(), "%v", err)
 		return v, err
 	}
 	for name, call := range named {
@@ -170,15 +171,15 @@ func TestThreatIDsAreThoseAskedFor(t *testing.T) {
 
 	// What is no id is none in a list: a call about the item is refused.
 	for _, bad := range []string{"-1", "0", `"-7"`} {
-		p, err := clientOf(t, &script{steps: steps{answer(200, `{"status":"Success","data":{"resultCount":1,"incident":[{"id":`+bad+`,"name":"x"}]}}`)}}).Groups.Incidents.List(t.Context(), nil)
+		p, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Success","data":{"resultCount":1,"incident":[{"id":`+bad+`,"name":"x"}]}}`)}}).Groups.Incidents.List(t.Context(), nil)
 		require.NoError(t, err)
 		require.Zero(t, p.Items[0].ID)
-		require.ErrorIs(t, clientOf(t, &script{}).Groups.Delete(t.Context(), p.Items[0]), tc.ErrValidation)
+		require.ErrorIs(t, clientOf(t, &wiretest.Steps{}).Groups.Delete(t.Context(), p.Items[0]), tc.ErrValidation)
 	}
 
 	// A record of the DataStore and a playbook are named by texts.
 	token := func(body string) *tc.Client {
-		c, err := tc.NewClient("https://tc.example/api", tc.Token("APIV2:t0k3n"), tc.WithTransport(&script{steps: steps{answer(200, body)}}))
+		c, err := tc.NewClient("https://tc.example/api", tc.Token("APIV2:t0k3n"), tc.WithTransport(&wiretest.Steps{Do: steps{wiretest.Answer(200, body)}}))
 		require.NoError(t, err)
 		return c
 	}
@@ -223,7 +224,7 @@ func TestAnIndicatorIsTheOneAskedFor(t *testing.T) {
 			if entity == "" {
 				entity = strings.ToLower(string(one.typ))
 			}
-			s := &script{steps: steps{answer(http.StatusOK, `{"status":"Success","data":{"`+entity+`":{`+members+`},"indicator":{`+members+`}}}`)}}
+			s := &wiretest.Steps{Do: steps{wiretest.Answer(http.StatusOK, `{"status":"Success","data":{"`+entity+`":{`+members+`},"indicator":{`+members+`}}}`)}}
 			c := clientOf(t, s)
 			ref := tc.IndicatorRef{Type: one.typ, Value: one.value}
 			_, err := c.Indicators.Get(t.Context(), ref, nil)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -41,11 +42,11 @@ func TestEveryIndicatorTypeOnTheWire(t *testing.T) {
 			one := fmt.Sprintf(`{"status":"Success","data":{%q:{"id":"7","owner":{"id":0,"name":"Example Source","type":"Source"},"dateAdded":"2026-01-02T03:04:05","rating":"3.0","confidence":"20",`+
 				`"privateFlag":"true","active":true,"future":{"a":[1]},%s}}}`, tc.entity, tc.json)
 			at := "/v2/indicators/" + tc.branch
-			c := relatedScript(t,
-				relatedStep{method: "POST", target: at + "?owner=Example%20Source", body: "{" + tc.body + `,"rating":3,"confidence":20}`, status: 201, answer: one},
-				relatedStep{method: "PUT", target: at + "/" + tc.path + "?owner=Example%20Source", body: `{"rating":4.5}`, answer: one},
-				relatedStep{target: at + "/" + tc.path + "?includeAdditional=true&owner=Another%20Source", answer: one},
-				relatedStep{method: "DELETE", target: at + "/" + tc.path + "?owner=Example%20Source"},
+			c := owned(t,
+				wiretest.Want{Method: "POST", Target: at + "?owner=Example%20Source", Body: "{" + tc.body + `,"rating":3,"confidence":20}`, Status: 201, Answer: one},
+				wiretest.Want{Method: "PUT", Target: at + "/" + tc.path + "?owner=Example%20Source", Body: `{"rating":4.5}`, Answer: one},
+				wiretest.Want{Target: at + "/" + tc.path + "?includeAdditional=true&owner=Another%20Source", Answer: one},
+				wiretest.Want{Method: "DELETE", Target: at + "/" + tc.path + "?owner=Example%20Source"},
 			)
 			ind := tc.new()
 			ind.Meta().Rating, ind.Meta().Confidence = new(3.0), new(20)
@@ -73,7 +74,7 @@ func TestEveryIndicatorTypeOnTheWire(t *testing.T) {
 
 func TestAHostWithAllThatCanBeRead(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t, relatedStep{target: "/v2/indicators/hosts/www.example.com?includeAdditional=true&includeAttributes=true&includeTags=true&includes=labels&owner=Example%20Source", answer: `{"status":"Success","data":{"host":{
+	c := owned(t, wiretest.Want{Target: "/v2/indicators/hosts/www.example.com?includeAdditional=true&includeAttributes=true&includeTags=true&includes=labels&owner=Example%20Source", Answer: `{"status":"Success","data":{"host":{
 		"id":54321,"owner":{"id":3,"name":"Example Source","type":"Source"},"dateAdded":"2026-01-02T03:04:05Z","lastModified":"2026-01-02T03:04:05-04:00","rating":0.0,"confidence":0,
 		"threatAssessRating":3,"threatAssessConfidence":18.33,"threatAssessScore":412,"calScore":500,"calIndicatorStatus":1,"webLink":"https://tc.example/x","description":"d","source":"s",
 		"hostName":"www.example.com","dnsActive":"true","whoisActive":"FALSE","active":"true","activeLocked":false,
@@ -101,7 +102,7 @@ func TestAHostWithAllThatCanBeRead(t *testing.T) {
 func TestMixedListsOfIndicators(t *testing.T) {
 	t.Parallel()
 	const md5, sha = "D41D8CD98F00B204E9800998ECF8427E", "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
-	c := relatedScript(t, relatedStep{target: "/v2/indicators?includeAdditional=true&owner=Example%20Source&resultLimit=500", answer: `{"status":"Success","data":{"resultCount":7,"indicator":[
+	c := owned(t, wiretest.Want{Target: "/v2/indicators?includeAdditional=true&owner=Example%20Source&resultLimit=500", Answer: `{"status":"Success","data":{"resultCount":7,"indicator":[
 		{"id":1,"ownerName":"Example Source","type":"Host","summary":"www.example.com","dnsActive":"true"},
 		{"dnsActive":"false","summary":"late.example.com","id":"2","ownerName":"Example Source","type":"Host"},
 		{"id":3,"owner":{"id":1,"name":"Another Source"},"type":"File","summary":"` + md5 + ` : ` + sha + `","size":"12"},
@@ -137,12 +138,12 @@ func TestMixedListsOfIndicators(t *testing.T) {
 func TestCustomTypes(t *testing.T) {
 	t.Parallel()
 	const one = `{"status":"Success","data":{"wallet":{"id":7,"Coin":"BTC","Id":"1/a","x":1}}}`
-	c := relatedScript(t,
-		relatedStep{target: typesPage, answer: `{"data":{"indicatorType":[{"name":"Wallet","custom":"true","apiBranch":"wallets","apiEntity":"wallet","value1Label":"Coin","value2Label":"Id"}]}}`},
-		relatedStep{method: "POST", target: "/v2/indicators/wallets?owner=Example%20Source", body: `{"Coin":"BTC","Id":"1/a","rating":3}`, answer: one},
-		relatedStep{target: "/v2/indicators/wallets/BTC%20%3A%201%2Fa?includeAdditional=true&owner=Example%20Source", answer: one},
-		relatedStep{target: "/v2/indicators/wallets/BTC%20%3A%201%2Fa?includeAdditional=true&owner=Example%20Source", answer: one},
-		relatedStep{target: "/v2/indicators/wallets?includeAdditional=true&owner=Example%20Source&resultLimit=500", answer: `{"status":"Success","data":{"wallet":[{"summary":"ETH : 2"}]}}`},
+	c := owned(t,
+		wiretest.Want{Target: typesPage, Answer: `{"data":{"indicatorType":[{"name":"Wallet","custom":"true","apiBranch":"wallets","apiEntity":"wallet","value1Label":"Coin","value2Label":"Id"}]}}`},
+		wiretest.Want{Method: "POST", Target: "/v2/indicators/wallets?owner=Example%20Source", Body: `{"Coin":"BTC","Id":"1/a","rating":3}`, Answer: one},
+		wiretest.Want{Target: "/v2/indicators/wallets/BTC%20%3A%201%2Fa?includeAdditional=true&owner=Example%20Source", Answer: one},
+		wiretest.Want{Target: "/v2/indicators/wallets/BTC%20%3A%201%2Fa?includeAdditional=true&owner=Example%20Source", Answer: one},
+		wiretest.Want{Target: "/v2/indicators/wallets?includeAdditional=true&owner=Example%20Source&resultLimit=500", Answer: `{"status":"Success","data":{"wallet":[{"summary":"ETH : 2"}]}}`},
 	)
 	s := c.Indicators.Custom("Wallet")
 	w := threatconnect.NewCustomIndicator("Wallet", "BTC", "1/a")
@@ -176,7 +177,7 @@ func TestCustomTypes(t *testing.T) {
 
 func TestIndicatorsThatAreNotSent(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t)
+	c := owned(t)
 	with := func(f func(h *threatconnect.Host)) *threatconnect.Host {
 		h := threatconnect.NewHost("s3cret.example")
 		f(h)
@@ -220,10 +221,10 @@ func TestAnIndicatorIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
 	t.Parallel()
 	const host, file = `{"data":{"host":{"hostName":"a.example"}}}`, `{"data":{"file":{}}}`
 	const hostAt, fileAt = "/v2/indicators/hosts/a.example?owner=Example%20Source", "/v2/indicators/files/" + md5A + "?owner=Another%20Source"
-	c := relatedScript(t,
-		relatedStep{method: "PUT", target: hostAt, body: `{"rating":3}`, answer: host},
-		relatedStep{method: "PUT", target: hostAt, body: `{"rating":0,"confidence":0,"active":false,"activeLocked":true,"privateFlag":false,"dnsActive":"true","whoisActive":"false"}`, answer: host},
-		relatedStep{method: "PUT", target: fileAt, body: `{"size":0}`, answer: file},
+	c := owned(t,
+		wiretest.Want{Method: "PUT", Target: hostAt, Body: `{"rating":3}`, Answer: host},
+		wiretest.Want{Method: "PUT", Target: hostAt, Body: `{"rating":0,"confidence":0,"active":false,"activeLocked":true,"privateFlag":false,"dnsActive":"true","whoisActive":"false"}`, Answer: host},
+		wiretest.Want{Method: "PUT", Target: fileAt, Body: `{"size":0}`, Answer: file},
 	)
 	got, err := c.Indicators.Hosts.Update(t.Context(), "A.example", threatconnect.IndicatorUpdate{Rating: new(3.0)})
 	require.NoError(t, err)
@@ -259,7 +260,7 @@ func TestAnUpdateLeavesAloneWhatItDoesNotSet(t *testing.T) {
 
 func TestIndicatorUpdatesThatAreNotSent(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t)
+	c := owned(t)
 	for name, tc := range map[string]struct {
 		typ    threatconnect.IndicatorType
 		update threatconnect.IndicatorUpdate
@@ -319,9 +320,9 @@ func TestNewFileTellsTheHashByItsLength(t *testing.T) {
 func TestFlagsAndSizesAreSentAsThePlatformWantsThem(t *testing.T) {
 	t.Parallel()
 	const hostAnswer, fileAnswer = `{"data":{"host":{}}}`, `{"data":{"file":{}}}`
-	c := relatedScript(t,
-		relatedStep{method: "POST", target: "/v2/indicators/hosts?owner=Another%20Source", body: `{"hostName":"a.example","active":false,"activeLocked":true,"privateFlag":false,"dnsActive":"true","whoisActive":"false"}`, answer: hostAnswer},
-		relatedStep{method: "POST", target: "/v2/indicators/files?owner=Example%20Source", body: `{"md5":"D41D8CD98F00B204E9800998ECF8427E","size":0}`, answer: fileAnswer},
+	c := owned(t,
+		wiretest.Want{Method: "POST", Target: "/v2/indicators/hosts?owner=Another%20Source", Body: `{"hostName":"a.example","active":false,"activeLocked":true,"privateFlag":false,"dnsActive":"true","whoisActive":"false"}`, Answer: hostAnswer},
+		wiretest.Want{Method: "POST", Target: "/v2/indicators/files?owner=Example%20Source", Body: `{"md5":"D41D8CD98F00B204E9800998ECF8427E","size":0}`, Answer: fileAnswer},
 	)
 	h := threatconnect.NewHost("a.example")
 	h.DNSActive, h.WhoisActive, h.Active, h.ActiveLocked, h.Private = new(true), new(false), new(false), new(true), new(false)
@@ -337,8 +338,8 @@ func TestFlagsAndSizesAreSentAsThePlatformWantsThem(t *testing.T) {
 // would pass for an indicator.
 func TestAnIndicatorThatIsNamedLikeAListIsNotRead(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t,
-		relatedStep{method: "DELETE", target: "/v2/indicators/mutexes/deleted?owner=Example%20Source"},
+	c := owned(t,
+		wiretest.Want{Method: "DELETE", Target: "/v2/indicators/mutexes/deleted?owner=Example%20Source"},
 	)
 	_, err := c.Indicators.Mutexes.Get(t.Context(), "deleted", nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	tc "github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // TestThreatInvisibleCharactersAreRefused gives names with characters that nobody sees to each call that takes a
@@ -80,10 +81,10 @@ func TestThreatInvisibleCharactersAreRefused(t *testing.T) {
 	}
 	for name, door := range doors {
 		for _, hidden := range []string{"gpj.\u202eexe", "a\u200bb", "a\u2028b", "a\u2066b", "a\ufeffb", "a\u00adb", "a\u2029b", "a\u200fb"} {
-			s := &script{steps: steps{answer(200, whoami)}}
+			s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 			err := door(t.Context(), clientOf(t, s), hidden)
 			assert.ErrorIs(t, err, tc.ErrValidation, "%s %q", name, hidden)
-			assert.Zero(t, s.count(), "%s %q", name, hidden)
+			assert.Zero(t, s.Count(), "%s %q", name, hidden)
 		}
 	}
 }

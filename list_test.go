@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // tagPages is a platform with a list of tags.
@@ -55,7 +56,7 @@ func (p *tagPages) RoundTrip(req *http.Request) (*http.Response, error) {
 		fmt.Fprintf(&b, `{"id":%d,"hostName":"h%d.example"}`, n+1, n)
 	}
 	b.WriteString("]}}")
-	return reply(200, b.String()), nil
+	return wiretest.Reply(200, b.String()), nil
 }
 
 // span returns the numbers from start that a list of n holds, limit at most.
@@ -197,13 +198,13 @@ func TestAnEmptyPageIsNotTheEndOfALongerList(t *testing.T) {
 // foreignAnswers are answers that something between here and the platform gives, or the platform for
 // something else: none of them says that a list has come to its end.
 var foreignAnswers = map[string]func(*http.Request) (*http.Response, error){
-	"the text of an ingress":                  answer(404, "default backend - 404", "Content-Type", "text/plain"),
-	"the JSON of a gateway":                   answer(404, `{"message":"no Route matched with those values"}`),
-	"the JSON of a proxy":                     answer(404, `{"error":"route_not_found"}`),
-	"the JSON of a framework":                 answer(404, `{"timestamp":"2026-11-28T00:00:00Z","status":404,"error":"Not Found","path":"/api/v2"}`),
-	"a page":                                  answer(404, "<html>not found</html>", "Content-Type", "text/html"),
-	"nothing":                                 answer(404, ""),
-	"a message without a status in a success": answer(200, `{"message":"ok"}`),
+	"the text of an ingress":                  wiretest.Answer(404, "default backend - 404", "Content-Type", "text/plain"),
+	"the JSON of a gateway":                   wiretest.Answer(404, `{"message":"no Route matched with those values"}`),
+	"the JSON of a proxy":                     wiretest.Answer(404, `{"error":"route_not_found"}`),
+	"the JSON of a framework":                 wiretest.Answer(404, `{"timestamp":"2026-11-28T00:00:00Z","status":404,"error":"Not Found","path":"/api/v2"}`),
+	"a page":                                  wiretest.Answer(404, "<html>not found</html>", "Content-Type", "text/html"),
+	"nothing":                                 wiretest.Answer(404, ""),
+	"a message without a status in a success": wiretest.Answer(200, `{"message":"ok"}`),
 }
 
 func TestForeignAnswersEndNoList(t *testing.T) {
@@ -213,7 +214,7 @@ func TestForeignAnswersEndNoList(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, ahead %d", name, ahead), func(t *testing.T) {
 				t.Parallel()
 				p := &tagPages{answer: func(s, l int) (int, []int) { return map[bool]int{true: 10_000, false: -1}[s == 0], span(s, l, 10_000) }}
-				rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+				rt := wiretest.Func(func(r *http.Request) (*http.Response, error) {
 					if start, _ := strconv.Atoi(r.URL.Query().Get("resultStart")); start >= 1000 {
 						return step(r)
 					}
@@ -226,7 +227,7 @@ func TestForeignAnswersEndNoList(t *testing.T) {
 		}
 		t.Run(name+" from the start", func(t *testing.T) {
 			t.Parallel()
-			c := clientOf(t, &script{steps: steps{step}}, quick)
+			c := clientOf(t, &wiretest.Steps{Do: steps{step}}, quick)
 			host := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "a.example"}
 			for what, list := range map[string]func() error{
 				"indicators": func() error { _, err := untilError(c.Indicators.All(t.Context(), nil)); return err },
@@ -264,9 +265,9 @@ func TestNotFoundIsNotTheEndOfAList(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := &tagPages{answer: func(s, l int) (int, []int) { return -1, span(s, l, 500) }}
-			rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+			rt := wiretest.Func(func(r *http.Request) (*http.Response, error) {
 				if start, _ := strconv.Atoi(r.URL.Query().Get("resultStart")); start > 0 {
-					return reply(404, missing), nil
+					return wiretest.Reply(404, missing), nil
 				}
 				return p.RoundTrip(r)
 			})
@@ -282,14 +283,14 @@ func TestNotFoundIsNotTheEndOfAList(t *testing.T) {
 func TestALiveScoreDoesNotHideARepeatedPage(t *testing.T) {
 	t.Parallel()
 	n := 0
-	rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+	rt := wiretest.Func(func(r *http.Request) (*http.Response, error) {
 		n++
 		limit, _ := strconv.Atoi(r.URL.Query().Get("resultLimit"))
 		var items []string
 		for i := range limit {
 			items = append(items, fmt.Sprintf(`{"threatAssessScore":%d,"id":%d,"hostName":"h%d.example"}`, n, i+1, i))
 		}
-		return reply(200, fmt.Sprintf(`{"status":"Success","took":%d,"data":{"host":[%s]}}`, n, strings.Join(items, ","))), nil
+		return wiretest.Reply(200, fmt.Sprintf(`{"status":"Success","took":%d,"data":{"host":[%s]}}`, n, strings.Join(items, ","))), nil
 	})
 	got, err := untilError(clientOf(t, rt).Indicators.Hosts.All(t.Context(), nil))
 	require.ErrorIs(t, err, threatconnect.ErrBadResponse)
@@ -363,7 +364,7 @@ func TestListOptionsOutOfRange(t *testing.T) {
 // List and All ask for pages of the same size, in every service.
 func TestTheDefaultLimitIsTheSameForListAndAll(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, successes)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	c := clientOf(t, s)
 	ctx := t.Context()
 	for name, call := range map[string]func() (any, error){
@@ -388,34 +389,34 @@ func TestTheDefaultLimitIsTheSameForListAndAll(t *testing.T) {
 		"types of attributes":  func() (any, error) { return threatconnect.Collect(c.Types.Attributes(ctx, nil)) },
 		"types of association": func() (any, error) { return threatconnect.Collect(c.Types.Associations(ctx, nil)) },
 	} {
-		s.sent = nil
+		s.Sent = nil
 		_, err := call()
 		require.NoError(t, err, name)
-		require.Len(t, s.sent, 1, name)
-		assert.Equal(t, "500", s.sent[0].URL.Query().Get("resultLimit"), name)
-		assert.False(t, s.sent[0].URL.Query().Has("resultStart"), name)
+		require.Len(t, s.Sent, 1, name)
+		assert.Equal(t, "500", s.Sent[0].URL.Query().Get("resultLimit"), name)
+		assert.False(t, s.Sent[0].URL.Query().Has("resultStart"), name)
 	}
 	// Options are copied: what happens to them after the call changes nothing.
 	opts := &threatconnect.TagListOptions{Filters: threatconnect.Filters{threatconnect.ByName.Is("a")}}
 	all := c.Tags.All(ctx, opts)
 	opts.Filters[0] = threatconnect.ByName.Is("b")
-	s.sent = nil
+	s.Sent = nil
 	_, err := threatconnect.Collect(all)
 	require.NoError(t, err)
-	assert.Equal(t, "name=a", s.sent[0].URL.Query().Get("filters"))
+	assert.Equal(t, "name=a", s.Sent[0].URL.Query().Get("filters"))
 }
 
 func TestALimitThatThePlatformRefusesIsSaid(t *testing.T) {
 	t.Parallel()
 	const old = "The resultStart and resultLimit query parameters must be integers and the maximum value for resultLimit is 500"
-	s := &script{steps: steps{answer(400, `{"status":"Failure","message":"`+old+`"}`)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(400, `{"status":"Failure","message":"`+old+`"}`)}}
 	c := clientOf(t, s)
 	for _, opts := range []threatconnect.ListOptions{{Limit: 10_000}, {Limit: 10_000, Ahead: 4}} {
 		_, err := threatconnect.Collect(c.Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: opts}))
 		require.ErrorIs(t, err, threatconnect.ErrBadRequest)
 		assert.ErrorContains(t, err, old)
 	}
-	assert.Equal(t, 2, s.count(), "another size is the caller's choice")
+	assert.Equal(t, 2, s.Count(), "another size is the caller's choice")
 
 	// A platform that cuts the page in silence is followed.
 	p := &tagPages{answer: func(start, limit int) (int, []int) { return 1200, span(start, min(limit, 500), 1200) }}
@@ -460,34 +461,34 @@ func TestOnePage(t *testing.T) {
 func TestNothingFoundIsAnEmptyList(t *testing.T) {
 	t.Parallel()
 	for name, step := range map[string]func(*http.Request) (*http.Response, error){
-		"404":             answer(404, `{"status":"Failure","message":"The requested resource was not found"}`),
-		"404 and Error":   answer(404, `{"status":"Error","message":"The requested resource was not found"}`),
-		"404 as a text":   answer(404, "The requested resource was not found", "Content-Type", "text/plain"),
-		"200 and Failure": answer(200, `{"status":"Failure","message":"The requested resource was not found"}`),
-		"no key":          answer(200, `{"status":"Success","data":{}}`),
-		"no data":         answer(200, successes),
-		"null":            answer(200, `{"status":"Success","data":{"indicator":null}}`),
-		"an empty list":   answer(200, `{"status":"Success","data":{"indicator":[]}}`),
+		"404":             wiretest.Answer(404, `{"status":"Failure","message":"The requested resource was not found"}`),
+		"404 and Error":   wiretest.Answer(404, `{"status":"Error","message":"The requested resource was not found"}`),
+		"404 as a text":   wiretest.Answer(404, "The requested resource was not found", "Content-Type", "text/plain"),
+		"200 and Failure": wiretest.Answer(200, `{"status":"Failure","message":"The requested resource was not found"}`),
+		"no key":          wiretest.Answer(200, `{"status":"Success","data":{}}`),
+		"no data":         wiretest.Answer(200, successes),
+		"null":            wiretest.Answer(200, `{"status":"Success","data":{"indicator":null}}`),
+		"an empty list":   wiretest.Answer(200, `{"status":"Success","data":{"indicator":[]}}`),
 	} {
-		got, err := threatconnect.Collect(clientOf(t, &script{steps: steps{step}}).Indicators.All(t.Context(), nil))
+		got, err := threatconnect.Collect(clientOf(t, &wiretest.Steps{Do: steps{step}}).Indicators.All(t.Context(), nil))
 		require.NoError(t, err, name)
 		assert.NotNil(t, got)
 		assert.Empty(t, got)
 	}
 	// A page that is not the API's, and a thing that may be missing, are no empty lists.
-	_, err := threatconnect.Collect(clientOf(t, &script{steps: steps{answer(404, "<html>")}}).Indicators.All(t.Context(), nil))
+	_, err := threatconnect.Collect(clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(404, "<html>")}}).Indicators.All(t.Context(), nil))
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
-	_, err = threatconnect.Collect(clientOf(t, &script{steps: steps{answer(404, `{"message":"The requested resource was not found"}`)}}).Owners.Metrics(t.Context(), 7, nil))
+	_, err = threatconnect.Collect(clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(404, `{"message":"The requested resource was not found"}`)}}).Owners.Metrics(t.Context(), 7, nil))
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
 }
 
 func TestItemsOfABrokenAttemptAreForgotten(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, `{"data":{"indicator":[{"type":"Host","summary":"a.example"},{"ty`), answer(200, `{"status":"Success","data":{}}`)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"indicator":[{"type":"Host","summary":"a.example"},{"ty`), wiretest.Answer(200, `{"status":"Success","data":{}}`)}}
 	got, err := threatconnect.Collect(clientOf(t, s, quick).Indicators.All(t.Context(), nil))
 	require.NoError(t, err)
 	assert.Empty(t, got)
-	assert.Equal(t, 2, s.count())
+	assert.Equal(t, 2, s.Count())
 }
 
 func TestSequences(t *testing.T) {

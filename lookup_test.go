@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -82,13 +83,13 @@ func TestLookupOfValuesOfAnyType(t *testing.T) {
 func TestLookupReadsWithTheOptionsOfTheCall(t *testing.T) {
 	t.Parallel()
 	var sent []string
-	c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		sent = append(sent, req.URL.RequestURI()+" "+req.Header.Get("X-Trace"))
 		if strings.HasSuffix(req.URL.Path, "/owners") {
-			return reply(200, `{"status":"Success","data":{"owner":[{"id":1,"name":"A"},{"id":2,"name":"B"}]}}`), nil
+			return wiretest.Reply(200, `{"status":"Success","data":{"owner":[{"id":1,"name":"A"},{"id":2,"name":"B"}]}}`), nil
 		}
 		score := map[string]string{"A": `,"threatAssessScore":12`, "B": `,"threatAssessScore":700`}[req.URL.Query().Get("owner")]
-		return reply(200, `{"status":"Success","data":{"host":{"id":1,"hostName":"www.example.com"`+score+`}}}`), nil
+		return wiretest.Reply(200, `{"status":"Success","data":{"host":{"id":1,"hostName":"www.example.com"`+score+`}}}`), nil
 	}))
 	opts := &threatconnect.LookupOptions{
 		CallOptions: threatconnect.CallOptions{Header: http.Header{"X-Trace": {"7"}}},
@@ -112,11 +113,11 @@ func TestLookupSendsNothingForExcludedValues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []string
 		var sending sync.Mutex
-		c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			sending.Lock()
 			defer sending.Unlock()
 			sent = append(sent, req.URL.EscapedPath())
-			return reply(404, relatedMissing), nil
+			return wiretest.Reply(404, relatedMissing), nil
 		}))
 		var asked []string // without a lock: one call runs at a time
 		exclude := func(typ, value string) (string, bool) {
@@ -167,7 +168,7 @@ func TestLookupSendsNothingForExcludedValues(t *testing.T) {
 
 func TestLookupRefusesOptionsThatContradict(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, successes)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	c := clientOf(t, s)
 	values := slices.Values([]string{"a.example"})
 	for name, seq := range map[string]iter.Seq2[threatconnect.LookupResult, error]{
@@ -181,7 +182,7 @@ func TestLookupRefusesOptionsThatContradict(t *testing.T) {
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 		assert.ErrorContains(t, err, "threatconnect: "+name)
 	}
-	assert.Empty(t, s.sent)
+	assert.Empty(t, s.Sent)
 }
 
 // countedHosts yields n host names, and counts how many of them were taken.
@@ -204,13 +205,13 @@ func TestLookupIsParallelInBoundedMemory(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const n = 1000
 				var taken, inFlight, most atomic.Int64
-				c := clientOf(t, roundTripper(func(*http.Request) (*http.Response, error) {
+				c := clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) {
 					now := inFlight.Add(1)
 					for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
 					}
 					time.Sleep(50 * time.Millisecond)
 					inFlight.Add(-1)
-					return reply(404, relatedMissing), nil
+					return wiretest.Reply(404, relatedMissing), nil
 				}))
 				began := time.Now()
 				i, limit := 0, parallel
@@ -238,7 +239,7 @@ func TestLookupGoesOnBehindASlowAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var taken, answered atomic.Int64
-		c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			if strings.Contains(req.URL.Path, "/h0.") {
 				time.Sleep(time.Second)
 				assert.EqualValues(t, 6, answered.Load())
@@ -246,7 +247,7 @@ func TestLookupGoesOnBehindASlowAnswer(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 				answered.Add(1)
 			}
-			return reply(404, relatedMissing), nil
+			return wiretest.Reply(404, relatedMissing), nil
 		}))
 		results := all(t, c.Indicators.Lookup(t.Context(), countedHosts(7, &taken), &threatconnect.LookupOptions{Parallel: 4}))
 		assert.Len(t, results, 7)
@@ -263,9 +264,9 @@ func TestLookupOfValuesThatComeSlowly(t *testing.T) {
 	} {
 		t.Run(strconv.Itoa(parallel), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := clientOf(t, roundTripper(func(*http.Request) (*http.Response, error) {
+				c := clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) {
 					time.Sleep(time.Second)
-					return reply(404, relatedMissing), nil
+					return wiretest.Reply(404, relatedMissing), nil
 				}))
 				began := time.Now()
 				slowly := func(yield func(string) bool) {
@@ -297,30 +298,30 @@ func TestErrorsOfALookup(t *testing.T) {
 		ends bool
 		want error
 	}{
-		"bad request":                 {answer(400, `{"status":"Failure","message":"Please enter a valid Host"}`), false, threatconnect.ErrBadRequest},
-		"failure with 200":            {answer(200, `{"status":"Failure","message":"Please enter a valid Host"}`), false, nil},
-		"address too long":            {answer(414, page), false, nil},
-		"server error":                {answer(500, `{"status":"Failure","message":"Internal error"}`), false, threatconnect.ErrServer},
-		"broken answer":               {answer(200, `{"status":`), false, threatconnect.ErrBadResponse},
-		"firewall":                    {answer(403, page), false, threatconnect.ErrForbidden},
-		"no permission":               {answer(403, `{"status":"Failure","message":"Access Denied"}`), true, threatconnect.ErrForbidden},
-		"wrong key":                   {answer(401, `{"status":"Failure","message":"Signature data did not match expected result"}`), true, threatconnect.ErrSignature},
-		"owner":                       {answer(400, `{"status":"Failure","message":"The requested owner was not found"}`), true, threatconnect.ErrOwnerRefused},
-		"no license":                  {answer(503, `{"status":"Failure","message":"API access has not been licensed for this system"}`), true, threatconnect.ErrNotLicensed},
-		"rate limit":                  {answer(429, ""), true, threatconnect.ErrRateLimited},
-		"unavailable":                 {answer(503, page), true, threatconnect.ErrUnavailable},
-		"not the platform":            {answer(404, page), true, threatconnect.ErrNotFound},
-		"redirect":                    {answer(302, "", "Location", "https://other.example/"), true, threatconnect.ErrRedirect},
-		"no connection":               {fails(errors.New("no route to host")), true, nil},
-		"no connection after a 500":   {inTurn(answer(500, ""), fails(errors.New("no route to host"))), true, threatconnect.ErrServer},
-		"a broken answer after a 429": {inTurn(answer(429, ""), answer(200, `{"status":`)), false, threatconnect.ErrBadResponse},
+		"bad request":                 {wiretest.Answer(400, `{"status":"Failure","message":"Please enter a valid Host"}`), false, threatconnect.ErrBadRequest},
+		"failure with 200":            {wiretest.Answer(200, `{"status":"Failure","message":"Please enter a valid Host"}`), false, nil},
+		"address too long":            {wiretest.Answer(414, page), false, nil},
+		"server error":                {wiretest.Answer(500, `{"status":"Failure","message":"Internal error"}`), false, threatconnect.ErrServer},
+		"broken answer":               {wiretest.Answer(200, `{"status":`), false, threatconnect.ErrBadResponse},
+		"firewall":                    {wiretest.Answer(403, page), false, threatconnect.ErrForbidden},
+		"no permission":               {wiretest.Answer(403, `{"status":"Failure","message":"Access Denied"}`), true, threatconnect.ErrForbidden},
+		"wrong key":                   {wiretest.Answer(401, `{"status":"Failure","message":"Signature data did not match expected result"}`), true, threatconnect.ErrSignature},
+		"owner":                       {wiretest.Answer(400, `{"status":"Failure","message":"The requested owner was not found"}`), true, threatconnect.ErrOwnerRefused},
+		"no license":                  {wiretest.Answer(503, `{"status":"Failure","message":"API access has not been licensed for this system"}`), true, threatconnect.ErrNotLicensed},
+		"rate limit":                  {wiretest.Answer(429, ""), true, threatconnect.ErrRateLimited},
+		"unavailable":                 {wiretest.Answer(503, page), true, threatconnect.ErrUnavailable},
+		"not the platform":            {wiretest.Answer(404, page), true, threatconnect.ErrNotFound},
+		"redirect":                    {wiretest.Answer(302, "", "Location", "https://other.example/"), true, threatconnect.ErrRedirect},
+		"no connection":               {wiretest.Fail(errors.New("no route to host")), true, nil},
+		"no connection after a 500":   {inTurn(wiretest.Answer(500, ""), wiretest.Fail(errors.New("no route to host"))), true, threatconnect.ErrServer},
+		"a broken answer after a 429": {inTurn(wiretest.Answer(429, ""), wiretest.Answer(200, `{"status":`)), false, threatconnect.ErrBadResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+				c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 					if !strings.Contains(req.URL.Path, "/h2.") {
-						return reply(404, relatedMissing), nil
+						return wiretest.Reply(404, relatedMissing), nil
 					}
 					resp, err := test.step(req)
 					if resp != nil {
@@ -355,16 +356,16 @@ func TestErrorsOfALookup(t *testing.T) {
 }
 
 // inTurn answers with one step after the other.
-func inTurn(s ...func(*http.Request) (*http.Response, error)) func(*http.Request) (*http.Response, error) {
-	return (&script{steps: s}).RoundTrip
+func inTurn(s ...wiretest.Func) wiretest.Func {
+	return (&wiretest.Steps{Do: s}).RoundTrip
 }
 
 // No goroutine outlives the loop, and no request is waited for, however the loop ends.
 func TestALookupThatIsLeft(t *testing.T) {
 	t.Parallel()
-	unanswered := roundTripper(func(req *http.Request) (*http.Response, error) {
+	unanswered := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		if strings.Contains(req.URL.Path, "/h0.") {
-			return reply(404, relatedMissing), nil
+			return wiretest.Reply(404, relatedMissing), nil
 		}
 		<-req.Context().Done()
 		return nil, req.Context().Err()
@@ -425,14 +426,14 @@ func TestAPanicOfATransportEndsTheLoopOfALookup(t *testing.T) {
 	for name, opts := range map[string]*threatconnect.LookupOptions{"in one owner": nil, "in all owners": {AllOwners: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+			c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 				switch {
 				case strings.Contains(req.URL.Path, "/h1.") && req.URL.Query().Get("includes") == "":
 					panic("the transport")
 				case strings.HasSuffix(req.URL.Path, "/owners"):
-					return reply(200, `{"status":"Success","data":{"owner":[{"id":1,"name":"A"}]}}`), nil
+					return wiretest.Reply(200, `{"status":"Success","data":{"owner":[{"id":1,"name":"A"}]}}`), nil
 				}
-				return reply(404, relatedMissing), nil
+				return wiretest.Reply(404, relatedMissing), nil
 			}))
 			n := 0
 			var taken atomic.Int64
@@ -446,14 +447,14 @@ func TestAPanicOfATransportEndsTheLoopOfALookup(t *testing.T) {
 	}
 	assert.PanicsWithValue(t, "the exclusions", func() {
 		opts := &threatconnect.LookupOptions{Exclude: func(string, string) (string, bool) { panic("the exclusions") }}
-		for r := range clientOf(t, &script{}).Indicators.Lookup(t.Context(), countedHosts(5, new(atomic.Int64)), opts) {
+		for r := range clientOf(t, &wiretest.Steps{}).Indicators.Lookup(t.Context(), countedHosts(5, new(atomic.Int64)), opts) {
 			assert.Fail(t, "a result", r)
 		}
 	})
 	ended := make(chan bool)
 	go func() {
 		defer close(ended)
-		c := clientOf(t, roundTripper(func(*http.Request) (*http.Response, error) {
+		c := clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) {
 			runtime.Goexit() // as t.FailNow does
 			return nil, nil
 		}))
@@ -466,8 +467,8 @@ func TestAPanicOfATransportEndsTheLoopOfALookup(t *testing.T) {
 }
 
 func BenchmarkLookup(b *testing.B) {
-	c := clientOf(b, roundTripper(func(req *http.Request) (*http.Response, error) {
-		return reply(200, `{"status":"Success","data":{"host":{"id":1,"owner":{"id":1,"name":"A"},"hostName":"`+path.Base(req.URL.Path)+`","rating":3}}}`), nil
+	c := clientOf(b, wiretest.Func(func(req *http.Request) (*http.Response, error) {
+		return wiretest.Reply(200, `{"status":"Success","data":{"host":{"id":1,"owner":{"id":1,"name":"A"},"hostName":"`+path.Base(req.URL.Path)+`","rating":3}}}`), nil
 	}))
 	ctx := b.Context()
 	values := func(n int) iter.Seq[string] { return countedHosts(n, new(atomic.Int64)) }

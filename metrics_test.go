@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -18,13 +19,13 @@ func TestMetricsAreReadAndWritten(t *testing.T) {
 	t.Parallel()
 	const metric = `{"id":"3","name":"alerts/day","dataType":"Sum","interval":"Daily","keyedValues":"true","description":"d","x":1}`
 	const single = `{"status":"Success","data":{"customMetricConfig":` + metric + `}}`
-	client := peopleWire(t,
-		peopleCall{method: "GET", target: "/v2/customMetrics?resultLimit=500", answer: `{"status":"Success","data":{"resultCount":1,"customMetricConfig":[` + metric + `]}}`},
-		peopleCall{method: "GET", target: "/v2/customMetrics/alerts%2Fday", answer: single},
-		peopleCall{method: "GET", target: "/v2/customMetrics/3", answer: single},
-		peopleCall{method: "POST", target: "/v2/customMetrics", status: http.StatusCreated, answer: single,
-			body: `{"name":"alerts/day","dataType":"Sum","interval":"Daily","keyedValues":true,"description":"d"}`},
-		peopleCall{method: "DELETE", target: "/v2/customMetrics/alerts%2Fday"},
+	client := scripted(t,
+		wiretest.Want{Method: "GET", Target: "/v2/customMetrics?resultLimit=500", Answer: `{"status":"Success","data":{"resultCount":1,"customMetricConfig":[` + metric + `]}}`},
+		wiretest.Want{Method: "GET", Target: "/v2/customMetrics/alerts%2Fday", Answer: single},
+		wiretest.Want{Method: "GET", Target: "/v2/customMetrics/3", Answer: single},
+		wiretest.Want{Method: "POST", Target: "/v2/customMetrics", Status: http.StatusCreated, Answer: single,
+			Body: `{"name":"alerts/day","dataType":"Sum","interval":"Daily","keyedValues":true,"description":"d"}`},
+		wiretest.Want{Method: "DELETE", Target: "/v2/customMetrics/alerts%2Fday"},
 	)
 	want := threatconnect.Metric{ID: 3, Name: "alerts/day", DataType: threatconnect.MetricSum, Interval: threatconnect.MetricDaily, Keyed: true, Description: "d",
 		Extra: map[string]json.RawMessage{"x": json.RawMessage(`1`)}}
@@ -47,14 +48,14 @@ func TestMetricPointsAreAddedWithAndWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 4, 12, 30, 0, 0, time.FixedZone("", 2*60*60))
 	const add = "/v2/customMetrics/alerts/data"
-	client := peopleWire(t,
-		peopleCall{method: "POST", target: add, body: `{"name":"k","value":0,"date":"2026-03-04T10:30:00Z","weight":2}`, status: http.StatusNoContent, answer: " "},
-		peopleCall{method: "POST", target: add, body: `{}`, status: http.StatusNoContent, answer: " "},
-		peopleCall{method: "POST", target: add + "?returnValue=true", body: `{"value":2}`, answer: `{"value":4.5,"date":"2026-03-04T10:00:00Z"}`},
-		peopleCall{method: "POST", target: add + "?returnValue=true", body: `{"value":2}`, answer: `{"status":"Success","data":{"date":"2026-03-04T10:00:00","value":"4"}}`},
-		peopleCall{method: "POST", target: add + "?returnValue=true", body: `{"value":2}`, status: http.StatusNoContent, answer: " "},
-		peopleCall{method: "POST", target: add + "?returnValue=true", body: `{"value":2}`, answer: `{"status":"Failure","message":"no","value":3}`},
-		peopleCall{method: "POST", target: add + "?returnValue=true", body: `{"value":2}`, answer: `{"value":"many"}`},
+	client := scripted(t,
+		wiretest.Want{Method: "POST", Target: add, Body: `{"name":"k","value":0,"date":"2026-03-04T10:30:00Z","weight":2}`, Status: http.StatusNoContent, Answer: " "},
+		wiretest.Want{Method: "POST", Target: add, Body: `{}`, Status: http.StatusNoContent, Answer: " "},
+		wiretest.Want{Method: "POST", Target: add + "?returnValue=true", Body: `{"value":2}`, Answer: `{"value":4.5,"date":"2026-03-04T10:00:00Z"}`},
+		wiretest.Want{Method: "POST", Target: add + "?returnValue=true", Body: `{"value":2}`, Answer: `{"status":"Success","data":{"date":"2026-03-04T10:00:00","value":"4"}}`},
+		wiretest.Want{Method: "POST", Target: add + "?returnValue=true", Body: `{"value":2}`, Status: http.StatusNoContent, Answer: " "},
+		wiretest.Want{Method: "POST", Target: add + "?returnValue=true", Body: `{"value":2}`, Answer: `{"status":"Failure","message":"no","value":3}`},
+		wiretest.Want{Method: "POST", Target: add + "?returnValue=true", Body: `{"value":2}`, Answer: `{"value":"many"}`},
 	)
 	require.NoError(t, client.Metrics.Add(t.Context(), "alerts", threatconnect.MetricPoint{Key: " k", Value: new(int64(0)), Date: at, Weight: 2}))
 	require.NoError(t, client.Metrics.Add(t.Context(), "alerts", threatconnect.MetricPoint{}))
@@ -78,7 +79,7 @@ func TestMetricPointsAreAddedWithAndWithoutAnAnswer(t *testing.T) {
 
 func TestMetricThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	t.Parallel()
-	s := peopleWire(t).Metrics
+	s := scripted(t).Metrics
 	good := threatconnect.Metric{Name: strings.Repeat("\u00fc", 45), DataType: threatconnect.MetricCount, Interval: threatconnect.MetricHourly}
 	for name, c := range map[string]struct {
 		change func(*threatconnect.Metric)

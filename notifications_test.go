@@ -9,16 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
 func TestNotificationsAreSentToOneAudience(t *testing.T) {
 	t.Parallel()
-	client := peopleWire(t,
-		peopleCall{method: "POST", target: "/v2/notifications",
-			body: `{"notificationType":"Alert","priority":"High","message":"**Look**\n","recipients":"a@example.com,b@example.com"}`},
-		peopleCall{method: "POST", target: "/v2/notifications", body: `{"notificationType":"Alert","priority":"Low","message":"m","isOrganization":true}`},
-		peopleCall{method: "POST", target: "/v2/notifications", body: `{"notificationType":"Alert","priority":"Medium","message":"m","ownerId":0}`},
+	client := scripted(t,
+		wiretest.Want{Method: "POST", Target: "/v2/notifications",
+			Body: `{"notificationType":"Alert","priority":"High","message":"**Look**\n","recipients":"a@example.com,b@example.com"}`},
+		wiretest.Want{Method: "POST", Target: "/v2/notifications", Body: `{"notificationType":"Alert","priority":"Low","message":"m","isOrganization":true}`},
+		wiretest.Want{Method: "POST", Target: "/v2/notifications", Body: `{"notificationType":"Alert","priority":"Medium","message":"m","ownerId":0}`},
 	)
 	for _, n := range []threatconnect.Notification{
 		{Type: " Alert ", Priority: "hIGH", Message: "**Look**\n", Recipients: []string{"a@example.com", " b@example.com"}},
@@ -31,7 +32,7 @@ func TestNotificationsAreSentToOneAudience(t *testing.T) {
 
 func TestNotificationThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	t.Parallel()
-	s := peopleWire(t).Notifications
+	s := scripted(t).Notifications
 	good := threatconnect.Notification{Type: strings.Repeat("\u00fc", 50), Priority: "low", Message: strings.Repeat("m", 64<<10), Organization: true}
 	for name, c := range map[string]struct {
 		change func(*threatconnect.Notification)
@@ -66,8 +67,8 @@ func TestNotificationThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 
 func TestNotificationIsSentOnceAndShowsNobodyInErrors(t *testing.T) {
 	t.Parallel()
-	client := peopleWire(t, peopleCall{method: "POST", target: "/v2/notifications", body: `{"notificationType":"A","priority":"Low","message":"look","recipients":"jo@example.com"}`,
-		status: http.StatusBadGateway, answer: `{"status":"Failure","message":"could not send look to jo@example.com"}`})
+	client := scripted(t, wiretest.Want{Method: "POST", Target: "/v2/notifications", Body: `{"notificationType":"A","priority":"Low","message":"look","recipients":"jo@example.com"}`,
+		Status: http.StatusBadGateway, Answer: `{"status":"Failure","message":"could not send look to jo@example.com"}`})
 	err := client.Notifications.Send(t.Context(), threatconnect.Notification{Type: "A", Priority: "Low", Message: "look", Recipients: []string{"jo@example.com"}})
 	require.ErrorIs(t, err, threatconnect.ErrServer)
 	assert.NotContains(t, err.Error(), "jo@example.com")

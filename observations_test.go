@@ -8,20 +8,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestObservationsOnTheWire(t *testing.T) {
 	t.Parallel()
 	const at = "/v2/indicators/hosts/www.example.com"
 	day := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	c := relatedScript(t,
-		relatedStep{method: "POST", target: at + "/observations?owner=Example%20Source", body: `{"count":2,"dateObserved":"2026-01-02T03:04:05Z"}`},
-		relatedStep{target: at + "/observations?owner=Example%20Source&resultLimit=500", answer: `{"data":{"observation":[{"count":"2","dateObserved":"2026-01-02T03:04:05Z"}]}}`},
-		relatedStep{target: at + "/observationCount?owner=Example%20Source", answer: `{"data":{"observationCount":{"count":9,"lastObserved":"2026-01-02T03:04:05Z","yourCount":2}}}`},
-		relatedStep{method: "POST", target: at + "/falsePositive?owner=Example%20Source", answer: `{"data":{"falsePositive":{"count":1,"lastReported":"2026-01-02T03:04:05Z"}}}`},
-		relatedStep{target: "/v2/indicators/observed?dateObserved=2026-01-01&owner=Another%20Source", answer: `{"data":{"indicator":[{"summary":"www.example.com","observationCount":3,"lastObserved":"2026-01-02T03:04:05Z","userObservedList":{"userName":"ada","count":1}}]}}`},
-		relatedStep{target: "/v2/indicators/deleted?deletedSince=2026-01-02T03%3A04%3A05Z&owner=Example%20Source&resultLimit=500", answer: `{"data":{"resultCount":1,"indicator":[{"type":"Host","summary":"www.example.com","ownerName":"Example Source","dateAdded":"2026-01-02T03:04:05"}]}}`},
-		relatedStep{target: "/v2/indicators/hosts/deleted?owner=Another%20Source&resultLimit=500", answer: `{"data":{"host":[]}}`},
+	c := owned(t,
+		wiretest.Want{Method: "POST", Target: at + "/observations?owner=Example%20Source", Body: `{"count":2,"dateObserved":"2026-01-02T03:04:05Z"}`},
+		wiretest.Want{Target: at + "/observations?owner=Example%20Source&resultLimit=500", Answer: `{"data":{"observation":[{"count":"2","dateObserved":"2026-01-02T03:04:05Z"}]}}`},
+		wiretest.Want{Target: at + "/observationCount?owner=Example%20Source", Answer: `{"data":{"observationCount":{"count":9,"lastObserved":"2026-01-02T03:04:05Z","yourCount":2}}}`},
+		wiretest.Want{Method: "POST", Target: at + "/falsePositive?owner=Example%20Source", Answer: `{"data":{"falsePositive":{"count":1,"lastReported":"2026-01-02T03:04:05Z"}}}`},
+		wiretest.Want{Target: "/v2/indicators/observed?dateObserved=2026-01-01&owner=Another%20Source", Answer: `{"data":{"indicator":[{"summary":"www.example.com","observationCount":3,"lastObserved":"2026-01-02T03:04:05Z","userObservedList":{"userName":"ada","count":1}}]}}`},
+		wiretest.Want{Target: "/v2/indicators/deleted?deletedSince=2026-01-02T03%3A04%3A05Z&owner=Example%20Source&resultLimit=500", Answer: `{"data":{"resultCount":1,"indicator":[{"type":"Host","summary":"www.example.com","ownerName":"Example Source","dateAdded":"2026-01-02T03:04:05"}]}}`},
+		wiretest.Want{Target: "/v2/indicators/hosts/deleted?owner=Another%20Source&resultLimit=500", Answer: `{"data":{"host":[]}}`},
 	)
 	require.NoError(t, c.Indicators.Observe(t.Context(), relatedHost, threatconnect.Observation{Count: 2, Date: day}))
 	seen, err := c.Indicators.Observations(t.Context(), relatedHost)
@@ -52,14 +53,14 @@ func TestObservationsOnTheWire(t *testing.T) {
 
 func TestIndicatorTypesOnTheWire(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t,
-		relatedStep{target: "/v2/types/indicatorTypes?includeAdditional=true&resultLimit=500", answer: `{"data":{"resultCount":2,"indicator":[
+	c := owned(t,
+		wiretest.Want{Target: "/v2/types/indicatorTypes?includeAdditional=true&resultLimit=500", Answer: `{"data":{"resultCount":2,"indicator":[
 			{"name":"Registry Key","custom":"true","parsable":"false","apiBranch":"registryKeys","apiEntity":"registryKey","casePreference":"sensitive","value1Label":"Key Name","value1Type":"text","value2Label":"Value Name",
 			 "value3Label":"Value Type","value3Type":"selectone","value3Option":"REG_SZ;REG_DWORD","regexes":["a","b"]},
 			{"name":"Host","custom":"false","parsable":"true","apiBranch":"hosts","apiEntity":"host","keys":{"key1":"hostName"},"regexes":"x"}]}}`},
-		relatedStep{target: "/v2/types/indicatorTypes/userAgent?includeAdditional=true", answer: `{"data":{"indicatorType":{"name":"User Agent"}}}`},
-		relatedStep{target: "/v2/types/indicatorTypes?includeAdditional=true&resultLimit=500", answer: `{"data":{"resultCount":1,"indicatorType":[{"name":"Crypto Wallet","custom":"true","apiBranch":"wallets","apiEntity":"wallet","value1Label":"Chain"}]}}`},
-		relatedStep{target: "/v2/types/indicatorTypes/wallet?includeAdditional=true", answer: `{"data":{"indicatorType":{"name":"Crypto Wallet"}}}`},
+		wiretest.Want{Target: "/v2/types/indicatorTypes/userAgent?includeAdditional=true", Answer: `{"data":{"indicatorType":{"name":"User Agent"}}}`},
+		wiretest.Want{Target: "/v2/types/indicatorTypes?includeAdditional=true&resultLimit=500", Answer: `{"data":{"resultCount":1,"indicatorType":[{"name":"Crypto Wallet","custom":"true","apiBranch":"wallets","apiEntity":"wallet","value1Label":"Chain"}]}}`},
+		wiretest.Want{Target: "/v2/types/indicatorTypes/wallet?includeAdditional=true", Answer: `{"data":{"indicatorType":{"name":"Crypto Wallet"}}}`},
 	)
 	got, err := threatconnect.Collect(c.Types.Indicators(t.Context(), nil))
 	require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // recorder writes down the events of an observer. Each start adds a step to the trail in the context.
@@ -68,10 +69,10 @@ func TestObserversSeeCallsAttemptsAndWaits(t *testing.T) {
 				return step(req)
 			}
 		}
-		s := &script{steps: steps{
-			slowly(answer(503, "busy with very-evil.example", "Retry-After", "7")),
+		s := &wiretest.Steps{Do: steps{
+			slowly(wiretest.Answer(503, "busy with very-evil.example", "Retry-After", "7")),
 			slowly(func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNRESET }),
-			slowly(answer(200, `{"status":"Success","data":{"host":{"id":1,"hostName":"very-evil.example"}}}`)),
+			slowly(wiretest.Answer(200, `{"status":"Success","data":{"host":{"id":1,"hostName":"very-evil.example"}}}`)),
 		}}
 		c := clientOf(t, s, threatconnect.WithObserver(r.observer("a")), threatconnect.WithObserver(threatconnect.Observer{
 			CallStart:    func(context.Context, threatconnect.Call) context.Context { return nil },
@@ -115,9 +116,9 @@ func TestObserversSeeHowAnAttemptEnds(t *testing.T) {
 		status int
 		want   error
 	}{
-		"a refusal":                 {step: answer(404, `{"status":"Failure","message":"The requested resource was not found"}`), status: 404, want: threatconnect.ErrNotFound},
-		"a failure in a 200":        {step: answer(200, `{"status":"Failure","message":"no"}`), status: 200, want: &threatconnect.APIError{}},
-		"an answer not read":        {step: answer(200, `{"status":`), status: 200, want: threatconnect.ErrBadResponse},
+		"a refusal":                 {step: wiretest.Answer(404, `{"status":"Failure","message":"The requested resource was not found"}`), status: 404, want: threatconnect.ErrNotFound},
+		"a failure in a 200":        {step: wiretest.Answer(200, `{"status":"Failure","message":"no"}`), status: 200, want: &threatconnect.APIError{}},
+		"an answer not read":        {step: wiretest.Answer(200, `{"status":`), status: 200, want: threatconnect.ErrBadResponse},
 		"no answer":                 {step: func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, want: io.ErrUnexpectedEOF},
 		"a token that is not there": {creds: threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, vault }), want: vault},
 	} {
@@ -128,7 +129,7 @@ func TestObserversSeeHowAnAttemptEnds(t *testing.T) {
 			}
 			var attempts []threatconnect.Attempt
 			var ended error
-			c, err := threatconnect.NewClient("https://tc.example/api", tc.creds, threatconnect.WithTransport(&script{steps: steps{tc.step}}),
+			c, err := threatconnect.NewClient("https://tc.example/api", tc.creds, threatconnect.WithTransport(&wiretest.Steps{Do: steps{tc.step}}),
 				threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}), threatconnect.WithObserver(threatconnect.Observer{
 					AttemptEnd: func(_ context.Context, a threatconnect.Attempt) { attempts = append(attempts, a) },
 					CallEnd:    func(_ context.Context, c threatconnect.Call) { ended = c.Err },
@@ -153,9 +154,9 @@ func TestRouteFrom(t *testing.T) {
 	_, ok := threatconnect.RouteFrom(t.Context())
 	assert.False(t, ok)
 	var route string
-	rt := roundTripper(func(req *http.Request) (*http.Response, error) {
+	rt := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		route, ok = threatconnect.RouteFrom(context.WithValue(req.Context(), trailKey{}, "x"))
-		return reply(200, `{}`), nil
+		return wiretest.Reply(200, `{}`), nil
 	})
 	tr, err := threatconnect.NewPlaybookTrigger("https://tc.example/api/playbook/0123456789abcdef", &threatconnect.PlaybookTriggerOptions{HTTPClient: &http.Client{Transport: rt}})
 	require.NoError(t, err)

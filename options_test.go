@@ -14,11 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestOptionsThatAreRefused(t *testing.T) {
 	t.Parallel()
-	h, rt := &http.Client{}, roundTripper(nil)
+	h, rt := &http.Client{}, wiretest.Func(nil)
 	for name, opts := range map[string][]threatconnect.Option{
 		"an empty owner":                 {threatconnect.WithOwner("")},
 		"an owner with a line break":     {threatconnect.WithOwner("Example\r\nX-Evil: 1")},
@@ -63,7 +64,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 func TestTheCallersHTTPClientIsNotTouched(t *testing.T) {
 	t.Parallel()
 	redirects := errors.New("mine")
-	s := &script{steps: steps{answer(302, "", "Location", "https://other.example/")}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(302, "", "Location", "https://other.example/")}}
 	h := &http.Client{Transport: s, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return redirects }}
 	c, err := threatconnect.NewClient("https://tc.example", threatconnect.HMAC("id", "key"), threatconnect.WithHTTPClient(h))
 	require.NoError(t, err)
@@ -72,7 +73,7 @@ func TestTheCallersHTTPClientIsNotTouched(t *testing.T) {
 	require.NotErrorIs(t, err, redirects)
 	assert.Equal(t, redirects, h.CheckRedirect(nil, nil))
 	assert.Equal(t, time.Minute, h.Timeout)
-	_, hasDeadline := s.sent[0].Context().Deadline()
+	_, hasDeadline := s.Sent[0].Context().Deadline()
 	assert.True(t, hasDeadline, "the caller's timeout is kept")
 
 	config := &tls.Config{MinVersion: tls.VersionTLS10, ServerName: "tc.example"}
@@ -95,20 +96,20 @@ func TestAnHTTPClientWithoutATransportSends(t *testing.T) {
 
 func TestWhatOptionsSend(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, whoami)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 	c := clientOf(t, s, threatconnect.WithUserAgent("acme-feed/1.4.2"), threatconnect.WithActivityLog(false), threatconnect.WithOwner("Example Source"))
 	_, err := c.Owners.Whoami(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "acme-feed/1.4.2 threatconnect-go/"+threatconnect.Version, s.sent[0].Header.Get("User-Agent"))
-	assert.Equal(t, c.UserAgent(), s.sent[0].Header.Get("User-Agent"))
-	assert.Equal(t, "createActivityLog=false", s.sent[0].URL.RawQuery)
-	assert.Equal(t, "application/json", s.sent[0].Header.Get("Accept"))
+	assert.Equal(t, "acme-feed/1.4.2 threatconnect-go/"+threatconnect.Version, s.Sent[0].Header.Get("User-Agent"))
+	assert.Equal(t, c.UserAgent(), s.Sent[0].Header.Get("User-Agent"))
+	assert.Equal(t, "createActivityLog=false", s.Sent[0].URL.RawQuery)
+	assert.Equal(t, "application/json", s.Sent[0].Header.Get("Accept"))
 
 	// An owner is a query value like any other.
 	_, err = c.InOwner("A & owner=B").Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{Include: threatconnect.Include{OmitAdditional: true}})
 	require.NoError(t, err)
-	assert.Equal(t, "createActivityLog=false&owner=A%20%26%20owner%3DB&resultLimit=500", s.sent[1].URL.RawQuery)
-	q, err := url.ParseQuery(s.sent[1].URL.RawQuery)
+	assert.Equal(t, "createActivityLog=false&owner=A%20%26%20owner%3DB&resultLimit=500", s.Sent[1].URL.RawQuery)
+	q, err := url.ParseQuery(s.Sent[1].URL.RawQuery)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"A & owner=B"}, q["owner"])
 }

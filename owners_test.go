@@ -8,19 +8,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestOwnersOnTheWire(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t,
-		relatedStep{target: "/v2/owners?resultLimit=500", answer: `{"status":"Success","data":{"resultCount":2,"owner":[{"id":0,"name":"Example Org","type":"Organization"},{"id":"3","name":"Example Source","type":"Source"}]}}`},
-		relatedStep{target: "/v2/owners/0", answer: `{"status":"Success","data":{"resultCount":1,"owner":{"id":0,"name":"Example Org","type":"Organization"}}}`},
-		relatedStep{target: "/v2/owners/mine", answer: `{"status":"Success","data":{"resultCount":1,"owner":{"id":1,"name":"Example Org","type":"Organization"}}}`},
-		relatedStep{target: "/v2/owners/mine/members?resultLimit=500", answer: `{"status":"Success","data":{"user":[{"userName":"ada","firstName":"Ada","lastName":"E"}]}}`},
-		relatedStep{target: "/v2/owners/mine/members?resultLimit=500", answer: `{"anonymous":true,"members":[{"pseudonym":"wolf"},{"pseudonym":"fox"}]}`},
-		relatedStep{target: "/v2/owners/3/metrics?resultLimit=500", answer: `{"status":"Success","data":{"ownerMetric":[{"metricDate":"2026-01-02","totalIndicator":"5000000000","averageIndicatorRating":2.5,"totalFuture":1}]}}`},
-		relatedStep{target: "/v2/owners/metrics?resultLimit=500", answer: `{"status":"Success","data":{"ownerMetric":{"owner":{"id":3,"name":"Example Source"},"metricDate":"2026-01-02T00:00:00Z","totalHost":7}}}`},
-		relatedStep{target: "/v2/whoami", answer: whoami},
+	c := owned(t,
+		wiretest.Want{Target: "/v2/owners?resultLimit=500", Answer: `{"status":"Success","data":{"resultCount":2,"owner":[{"id":0,"name":"Example Org","type":"Organization"},{"id":"3","name":"Example Source","type":"Source"}]}}`},
+		wiretest.Want{Target: "/v2/owners/0", Answer: `{"status":"Success","data":{"resultCount":1,"owner":{"id":0,"name":"Example Org","type":"Organization"}}}`},
+		wiretest.Want{Target: "/v2/owners/mine", Answer: `{"status":"Success","data":{"resultCount":1,"owner":{"id":1,"name":"Example Org","type":"Organization"}}}`},
+		wiretest.Want{Target: "/v2/owners/mine/members?resultLimit=500", Answer: `{"status":"Success","data":{"user":[{"userName":"ada","firstName":"Ada","lastName":"E"}]}}`},
+		wiretest.Want{Target: "/v2/owners/mine/members?resultLimit=500", Answer: `{"anonymous":true,"members":[{"pseudonym":"wolf"},{"pseudonym":"fox"}]}`},
+		wiretest.Want{Target: "/v2/owners/3/metrics?resultLimit=500", Answer: `{"status":"Success","data":{"ownerMetric":[{"metricDate":"2026-01-02","totalIndicator":"5000000000","averageIndicatorRating":2.5,"totalFuture":1}]}}`},
+		wiretest.Want{Target: "/v2/owners/metrics?resultLimit=500", Answer: `{"status":"Success","data":{"ownerMetric":{"owner":{"id":3,"name":"Example Source"},"metricDate":"2026-01-02T00:00:00Z","totalHost":7}}}`},
+		wiretest.Want{Target: "/v2/whoami", Answer: whoami},
 	)
 	owners, err := c.Owners.List(t.Context(), nil)
 	require.NoError(t, err)
@@ -60,25 +61,25 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 	t.Parallel()
 	const at = "/v2/indicators/hosts/www.example.com"
 	const attribute = `{"status":"Success","data":{"attribute":{"id":"5","type":"Description","value":"v","displayed":true,"dateAdded":"2026-01-02T03:04:05Z"}}}`
-	c := relatedScript(t,
-		relatedStep{method: "POST", target: at + "/tags/Nation%20State?owner=Example%20Source"},
-		relatedStep{method: "POST", target: at + "/tags/a%2Fb%5E%25?owner=Example%20Source"},
-		relatedStep{method: "DELETE", target: at + "/tags/Phishing?owner=Example%20Source"},
-		relatedStep{target: at + "/tags?owner=Example%20Source&resultLimit=500", answer: `{"status":"Success","data":{"resultCount":1,"tag":[{"name":"Phishing","webLink":"w"}]}}`},
-		relatedStep{target: at + "/tags?owner=Example%20Source&resultLimit=500", status: 404, answer: relatedMissing},
-		relatedStep{target: at + "?owner=Example%20Source", answer: `{"status":"Success","data":{"host":{"id":1}}}`},
-		relatedStep{target: at + "/tags?owner=Example%20Source&resultLimit=500", status: 404, answer: relatedMissing},
-		relatedStep{target: at + "?owner=Example%20Source", status: 404, answer: relatedMissing},
-		relatedStep{target: at + "/tags?owner=Example%20Source&resultLimit=500", status: 404, answer: relatedMissing},
-		relatedStep{target: at + "?owner=Example%20Source", status: 403, answer: `{"message":"Access Denied"}`},
-		relatedStep{method: "POST", target: at + "/securityLabels/TLP%3AAMBER%2BSTRICT?owner=Example%20Source"},
-		relatedStep{method: "DELETE", target: "/v2/groups/incidents/54321/attributes/5/securityLabels/TLP%3ARED?owner=Example%20Source"},
-		relatedStep{target: "/v2/groups/incidents/54321/securityLabels?owner=Example%20Source&resultLimit=500", answer: `{"data":{"securityLabel":{"name":"TLP:RED","color":"FF0000","dateAdded":"2026-01-02T03:04:05Z"}}}`},
-		relatedStep{method: "POST", target: at + "/attributes?owner=Example%20Source", body: `{"type":"Description","value":"v","displayed":true,"source":"me"}`, status: 201, answer: attribute},
-		relatedStep{method: "POST", target: at + "/attributes?owner=Example%20Source", body: `{"type":"External Date Created","value":"v"}`, status: 201, answer: attribute},
-		relatedStep{method: "PUT", target: at + "/attributes/5?owner=Example%20Source", body: `{"value":"w"}`, answer: attribute},
-		relatedStep{method: "PUT", target: at + "/attributes/5?owner=Example%20Source", body: `{"value":"w","displayed":false,"source":""}`, answer: attribute},
-		relatedStep{method: "DELETE", target: at + "/attributes/5?owner=Example%20Source"},
+	c := owned(t,
+		wiretest.Want{Method: "POST", Target: at + "/tags/Nation%20State?owner=Example%20Source"},
+		wiretest.Want{Method: "POST", Target: at + "/tags/a%2Fb%5E%25?owner=Example%20Source"},
+		wiretest.Want{Method: "DELETE", Target: at + "/tags/Phishing?owner=Example%20Source"},
+		wiretest.Want{Target: at + "/tags?owner=Example%20Source&resultLimit=500", Answer: `{"status":"Success","data":{"resultCount":1,"tag":[{"name":"Phishing","webLink":"w"}]}}`},
+		wiretest.Want{Target: at + "/tags?owner=Example%20Source&resultLimit=500", Status: 404, Answer: relatedMissing},
+		wiretest.Want{Target: at + "?owner=Example%20Source", Answer: `{"status":"Success","data":{"host":{"id":1}}}`},
+		wiretest.Want{Target: at + "/tags?owner=Example%20Source&resultLimit=500", Status: 404, Answer: relatedMissing},
+		wiretest.Want{Target: at + "?owner=Example%20Source", Status: 404, Answer: relatedMissing},
+		wiretest.Want{Target: at + "/tags?owner=Example%20Source&resultLimit=500", Status: 404, Answer: relatedMissing},
+		wiretest.Want{Target: at + "?owner=Example%20Source", Status: 403, Answer: `{"message":"Access Denied"}`},
+		wiretest.Want{Method: "POST", Target: at + "/securityLabels/TLP%3AAMBER%2BSTRICT?owner=Example%20Source"},
+		wiretest.Want{Method: "DELETE", Target: "/v2/groups/incidents/54321/attributes/5/securityLabels/TLP%3ARED?owner=Example%20Source"},
+		wiretest.Want{Target: "/v2/groups/incidents/54321/securityLabels?owner=Example%20Source&resultLimit=500", Answer: `{"data":{"securityLabel":{"name":"TLP:RED","color":"FF0000","dateAdded":"2026-01-02T03:04:05Z"}}}`},
+		wiretest.Want{Method: "POST", Target: at + "/attributes?owner=Example%20Source", Body: `{"type":"Description","value":"v","displayed":true,"source":"me"}`, Status: 201, Answer: attribute},
+		wiretest.Want{Method: "POST", Target: at + "/attributes?owner=Example%20Source", Body: `{"type":"External Date Created","value":"v"}`, Status: 201, Answer: attribute},
+		wiretest.Want{Method: "PUT", Target: at + "/attributes/5?owner=Example%20Source", Body: `{"value":"w"}`, Answer: attribute},
+		wiretest.Want{Method: "PUT", Target: at + "/attributes/5?owner=Example%20Source", Body: `{"value":"w","displayed":false,"source":""}`, Answer: attribute},
+		wiretest.Want{Method: "DELETE", Target: at + "/attributes/5?owner=Example%20Source"},
 	)
 	require.NoError(t, c.Tags.Add(t.Context(), relatedHost, " Nation State", "a/b^%"))
 	require.NoError(t, c.Tags.Remove(t.Context(), relatedHost, "Phishing"))

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 const proxyPassword = "pr0xy-Passw0rd"
@@ -213,7 +214,7 @@ func TestAnUnusableProxyInTheEnvironmentIsRefused(t *testing.T) {
 			assert.NotContains(t, err.Error(), proxyPassword)
 			_, err = threatconnect.NewClient("https://tc.example", creds, threatconnect.WithProxy("http://proxy.example"))
 			require.NoError(t, err)
-			_, err = threatconnect.NewClient("https://tc.example", creds, threatconnect.WithTransport(&script{}))
+			_, err = threatconnect.NewClient("https://tc.example", creds, threatconnect.WithTransport(&wiretest.Steps{}))
 			require.NoError(t, err)
 		})
 	}
@@ -268,7 +269,7 @@ func TestTheProxyOfAClientIsThatOfTheEnvironment(t *testing.T) {
 	if os.Getenv("TEST_PROXY_OF") != "" {
 		for name, client := range map[string]*threatconnect.Client{
 			"default": newClient(t, "https://tc.example/api"),
-			"another": newClient(t, "https://tc.example/api", threatconnect.WithTransport(&script{})),
+			"another": newClient(t, "https://tc.example/api", threatconnect.WithTransport(&wiretest.Steps{})),
 			"empty":   newClient(t, "https://tc.example/api", threatconnect.WithHTTPClient(&http.Client{})),
 		} {
 			u, err := client.Proxy(httptest.NewRequest(http.MethodGet, os.Getenv("TEST_PROXY_OF"), nil))

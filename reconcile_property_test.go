@@ -15,6 +15,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -342,7 +343,7 @@ func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
 			}
 			feed[key], current = true, append(current, item)
 		}
-		m := roundTrip(func(req *http.Request) (*http.Response, error) {
+		m := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			upload := isUpload(req)
 			if (req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/indicators") || upload) && random.IntN(2) == 0 {
 				add()

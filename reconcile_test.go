@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -818,7 +819,7 @@ func TestReconcileTakesNotFoundForRemoved(t *testing.T) {
 						c.errors[i] = fmt.Sprintf(`{"errorReason":"Error (0x1007): The Indicator %s was not found","errorSource":%q}`, e, e)
 					}
 				}
-				client := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+				client := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 					resp, err := srv.RoundTrip(req)
 					says := ""
 					switch {
@@ -858,7 +859,7 @@ func TestReconcileTakesNotFoundForRemoved(t *testing.T) {
 // that follows them.
 func meanwhile(srv *threatconnecttest.Server, do func()) http.RoundTripper {
 	var once sync.Once
-	return roundTrip(func(req *http.Request) (*http.Response, error) {
+	return wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		if req.Method != http.MethodGet || strings.Contains(req.URL.Path, "/files/") {
 			once.Do(do)
 		}
@@ -987,7 +988,7 @@ func TestReconcileRemovesFilesAtTheSameTime(t *testing.T) {
 				running += n
 				most = max(most, running)
 			}
-			client := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+			client := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 				if req.Method == http.MethodDelete {
 					add(1)
 					defer add(-1)
@@ -1099,7 +1100,7 @@ func TestReconcileReadsHashesInAnyLetterCase(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := holding(t, "File|"+md5A+" : "+sha1A, "File|"+sha256A)
-			client := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+			client := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 				resp, err := srv.RoundTrip(req)
 				if err != nil || req.Method != http.MethodGet || !strings.Contains(req.URL.Path, written) {
 					return resp, err

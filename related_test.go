@@ -1,71 +1,16 @@
 package threatconnect_test
 
 import (
-	"io"
 	"iter"
-	"net/http"
 	"strings"
 	"testing"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
-
-// relatedStep is a request that has to come, and what is answered to it.
-type relatedStep struct {
-	method string // GET when empty
-	target string // escaped path below the base URL, with the query
-	body   string // exact
-	status int    // 200 when 0
-	answer string // {"status":"Success"} when empty
-}
-
-// relatedScript returns a client that has to send just these requests, in this order, in the owner
-// "Example Source" unless a call says otherwise.
-func relatedScript(t *testing.T, steps ...relatedStep) *threatconnect.Client {
-	t.Helper()
-	mock := httpmock.NewMockTransport()
-	next := 0
-	mock.RegisterNoResponder(func(req *http.Request) (*http.Response, error) {
-		if !assert.Less(t, next, len(steps), "%s %s: no further request was expected", req.Method, req.URL.RequestURI()) {
-			return httpmock.NewStringResponse(http.StatusTeapot, ""), nil
-		}
-		s := steps[next]
-		next++
-		if s.method == "" {
-			s.method = http.MethodGet
-		}
-		assert.Equal(t, s.method+" /api"+s.target, req.Method+" "+req.URL.RequestURI())
-		assert.NotEmpty(t, req.Header.Get("Authorization"))
-		body := ""
-		if req.Body != nil {
-			b, err := io.ReadAll(req.Body)
-			assert.NoError(t, err)
-			body = string(b)
-		}
-		assert.Equal(t, s.body, body)
-		if s.body != "" {
-			assert.Equal(t, "application/json; charset=utf-8", req.Header.Get("Content-Type"))
-		}
-		if s.status == 0 {
-			s.status = http.StatusOK
-		}
-		if s.answer == "" {
-			s.answer = `{"status":"Success"}`
-		}
-		resp := httpmock.NewStringResponse(s.status, s.answer)
-		resp.Header.Set("Content-Type", "application/json")
-		return resp, nil
-	})
-	t.Cleanup(func() { assert.Equal(t, len(steps), next, "requests that did not come") })
-	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("id", "key"),
-		threatconnect.WithTransport(mock), threatconnect.WithOwner("Example Source"))
-	require.NoError(t, err)
-	return c
-}
 
 const relatedMissing = `{"status":"Failure","message":"The requested resource was not found"}`
 
@@ -89,11 +34,11 @@ var (
 
 func TestListsThatHangTogetherWithSomethingArePaged(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t,
-		relatedStep{target: "/v2/indicators/hosts/www.example.com/groups?owner=Example%20Source&resultLimit=2",
-			answer: `{"status":"Success","data":{"resultCount":3,"group":[{"id":"1","name":"One","type":"Incident","ownerName":"Example Source"},{"id":2,"name":"Two","type":"Threat"}]}}`},
-		relatedStep{target: "/v2/indicators/hosts/www.example.com/groups?owner=Example%20Source&resultLimit=2&resultStart=2",
-			answer: `{"status":"Success","data":{"group":{"id":3,"name":"Three","type":"Mystery"}}}`},
+	c := owned(t,
+		wiretest.Want{Target: "/v2/indicators/hosts/www.example.com/groups?owner=Example%20Source&resultLimit=2",
+			Answer: `{"status":"Success","data":{"resultCount":3,"group":[{"id":"1","name":"One","type":"Incident","ownerName":"Example Source"},{"id":2,"name":"Two","type":"Threat"}]}}`},
+		wiretest.Want{Target: "/v2/indicators/hosts/www.example.com/groups?owner=Example%20Source&resultLimit=2&resultStart=2",
+			Answer: `{"status":"Success","data":{"group":{"id":3,"name":"Three","type":"Mystery"}}}`},
 	)
 	groups, err := threatconnect.Collect(c.Associations.Groups(t.Context(), relatedHost,
 		&threatconnect.RelatedGroupOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}))
@@ -109,9 +54,9 @@ func TestListsThatHangTogetherWithSomethingArePaged(t *testing.T) {
 
 func TestASequenceCanBeRangedTwiceAndLeftEarly(t *testing.T) {
 	t.Parallel()
-	step := relatedStep{target: "/v2/tags/Phishing/indicators?owner=Example%20Source&resultLimit=500",
-		answer: `{"status":"Success","data":{"resultCount":2,"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"b.example"}]}}`}
-	c := relatedScript(t, step, step)
+	step := wiretest.Want{Target: "/v2/tags/Phishing/indicators?owner=Example%20Source&resultLimit=500",
+		Answer: `{"status":"Success","data":{"resultCount":2,"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"b.example"}]}}`}
+	c := owned(t, step, step)
 	seq := c.Tags.Indicators(t.Context(), "Phishing", nil)
 	for range 2 {
 		for ind, err := range seq {
@@ -125,23 +70,23 @@ func TestASequenceCanBeRangedTwiceAndLeftEarly(t *testing.T) {
 // On some versions of the platform an empty list is a 404, as is a list below what is not there.
 func TestNothingRelatedIsEmptyAndNothingToRelateToIsAnError(t *testing.T) {
 	t.Parallel()
-	list := relatedStep{target: "/v2/groups/incidents/54321/indicators?owner=Example%20Source&resultLimit=500", status: 404, answer: relatedMissing}
+	list := wiretest.Want{Target: "/v2/groups/incidents/54321/indicators?owner=Example%20Source&resultLimit=500", Status: 404, Answer: relatedMissing}
 	for name, test := range map[string]struct {
-		steps []relatedStep
+		steps []wiretest.Want
 		want  error
 	}{
 		"404 below a group that is there": {
-			[]relatedStep{list, {target: "/v2/groups/incidents/54321?owner=Example%20Source", answer: `{"status":"Success","data":{"incident":{"id":1}}}`}}, nil},
+			[]wiretest.Want{list, {Target: "/v2/groups/incidents/54321?owner=Example%20Source", Answer: `{"status":"Success","data":{"incident":{"id":1}}}`}}, nil},
 		"404 below a group that is not there": {
-			[]relatedStep{list, {target: "/v2/groups/incidents/54321?owner=Example%20Source", status: 404, answer: relatedMissing}}, threatconnect.ErrNotFound},
-		"no key":     {[]relatedStep{{target: list.target, answer: `{"status":"Success","data":{"resultCount":0}}`}}, nil},
-		"empty list": {[]relatedStep{{target: list.target, answer: `{"status":"Success","data":{"indicator":[]}}`}}, nil},
+			[]wiretest.Want{list, {Target: "/v2/groups/incidents/54321?owner=Example%20Source", Status: 404, Answer: relatedMissing}}, threatconnect.ErrNotFound},
+		"no key":     {[]wiretest.Want{{Target: list.Target, Answer: `{"status":"Success","data":{"resultCount":0}}`}}, nil},
+		"empty list": {[]wiretest.Want{{Target: list.Target, Answer: `{"status":"Success","data":{"indicator":[]}}`}}, nil},
 		"an owner that is not there": {
-			[]relatedStep{{target: list.target, status: 403, answer: `{"status":"Failure","message":"The requested owner was not found"}`}}, threatconnect.ErrOwnerRefused},
+			[]wiretest.Want{{Target: list.Target, Status: 403, Answer: `{"status":"Failure","message":"The requested owner was not found"}`}}, threatconnect.ErrOwnerRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			items, err := threatconnect.Collect(relatedScript(t, test.steps...).Associations.Indicators(t.Context(), relatedIncident, nil))
+			items, err := threatconnect.Collect(owned(t, test.steps...).Associations.Indicators(t.Context(), relatedIncident, nil))
 			require.ErrorIs(t, err, test.want)
 			assert.Empty(t, items)
 		})
@@ -151,9 +96,9 @@ func TestNothingRelatedIsEmptyAndNothingToRelateToIsAnError(t *testing.T) {
 func TestTheOwnerOfAResourceComesBeforeThatOfTheClient(t *testing.T) {
 	t.Parallel()
 	const empty = `{"status":"Success","data":{"resultCount":0,"incident":[]}}`
-	c := relatedScript(t,
-		relatedStep{target: "/v2/groups/incidents/7/groups/incidents?owner=Example%20Community&resultLimit=500", answer: empty},
-		relatedStep{target: "/v2/groups/incidents/7/groups/incidents?owner=Other&resultLimit=500", answer: empty},
+	c := owned(t,
+		wiretest.Want{Target: "/v2/groups/incidents/7/groups/incidents?owner=Example%20Community&resultLimit=500", Answer: empty},
+		wiretest.Want{Target: "/v2/groups/incidents/7/groups/incidents?owner=Other&resultLimit=500", Answer: empty},
 	)
 	incidents := &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident}
 	ref := threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 7, Owner: "Example Community"}
@@ -164,11 +109,11 @@ func TestTheOwnerOfAResourceComesBeforeThatOfTheClient(t *testing.T) {
 
 func TestAListOfOneTypeHasTheTypesOwnFields(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t,
-		relatedStep{target: "/v2/tags/Nation%20State/groups/incidents?owner=Example%20Source&resultLimit=500",
-			answer: `{"status":"Success","data":{"resultCount":1,"incident":[{"id":5,"name":"Phish","eventDate":"2026-01-02T03:04:05Z"}]}}`},
-		relatedStep{target: "/v2/securityLabels/TLP%3AAMBER%2BSTRICT/indicators/files?owner=Example%20Source&resultLimit=500",
-			answer: `{"status":"Success","data":{"resultCount":1,"file":[{"id":6,"md5":"D41D8CD98F00B204E9800998ECF8427E","size":12}]}}`},
+	c := owned(t,
+		wiretest.Want{Target: "/v2/tags/Nation%20State/groups/incidents?owner=Example%20Source&resultLimit=500",
+			Answer: `{"status":"Success","data":{"resultCount":1,"incident":[{"id":5,"name":"Phish","eventDate":"2026-01-02T03:04:05Z"}]}}`},
+		wiretest.Want{Target: "/v2/securityLabels/TLP%3AAMBER%2BSTRICT/indicators/files?owner=Example%20Source&resultLimit=500",
+			Answer: `{"status":"Success","data":{"resultCount":1,"file":[{"id":6,"md5":"D41D8CD98F00B204E9800998ECF8427E","size":12}]}}`},
 	)
 	incidents, err := threatconnect.Collect(c.Tags.Groups(t.Context(), " Nation State ", &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident}))
 	require.NoError(t, err)
@@ -182,7 +127,7 @@ func TestAListOfOneTypeHasTheTypesOwnFields(t *testing.T) {
 
 func TestRelationsThatCannotBeReadAreRefusedUnsent(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t)
+	c := owned(t)
 	ctx := t.Context()
 	var noHost *threatconnect.Host
 	var noRef *threatconnect.IndicatorRef

@@ -31,6 +31,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // quick tries three times without waiting long.
@@ -299,7 +300,7 @@ func TestTransportErrorsAreFitToBeShown(t *testing.T) {
 		{&tls.CertificateVerificationError{Err: evil}, "tls: failed to verify certificate"},
 		{&url.Error{Op: "Get", URL: "www.example.com", Err: io.ErrUnexpectedEOF}, "unexpected EOF"},
 	} {
-		s := &script{steps: steps{fails(tc.err)}}
+		s := &wiretest.Steps{Do: steps{wiretest.Fail(tc.err)}}
 		err := calls["GET"](t.Context(), clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})))
 		if _, ok := tc.err.(*url.Error); !ok {
 			require.ErrorIs(t, err, tc.err, "the error itself stays")
@@ -310,7 +311,7 @@ func TestTransportErrorsAreFitToBeShown(t *testing.T) {
 
 func TestDoRefusesWhatItCannotSend(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, "{}")}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, "{}")}}
 	c := clientOf(t, s)
 	for name, r := range map[string]threatconnect.Request{
 		"no method":               {Path: "/v2/owners"},
@@ -342,7 +343,7 @@ func TestDoRefusesWhatItCannotSend(t *testing.T) {
 		_, err := c.Do(t.Context(), r)
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 	}
-	assert.Zero(t, s.count())
+	assert.Zero(t, s.Count())
 }
 
 func routeOf(req *http.Request) string {
@@ -352,7 +353,7 @@ func routeOf(req *http.Request) string {
 
 func TestDoSendsWhatItIsGiven(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, "a,b\n", "Content-Type", "text/csv"), answer(404, `{"status":"Failure","message":"The requested resource was not found"}`)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, "a,b\n", "Content-Type", "text/csv"), wiretest.Answer(404, `{"status":"Failure","message":"The requested resource was not found"}`)}}
 	var log bytes.Buffer
 	c := clientOf(t, s, threatconnect.WithOwner("Example Source"), threatconnect.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	req := threatconnect.Request{Method: "POST", Path: "/v2/tags/" + threatconnect.PathSegment("Nation State/.."), Query: url.Values{"x": {"1 2"}},
@@ -363,7 +364,7 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	assert.Equal(t, "a,b\n", string(text))
-	sent := s.sent[0]
+	sent := s.Sent[0]
 	assert.NotEmpty(t, sent.Header.Get("Authorization"))
 	assert.Equal(t, "/v2/tags/{}", routeOf(resp.Request))
 	assert.Equal(t, "text/csv", resp.Request.Header.Get("Accept"))
@@ -376,7 +377,7 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 
 	_, err = c.Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/tags/Secret", Header: http.Header{"Content-Type": {"text/plain"}}, Body: []byte("x")})
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
-	assert.Equal(t, "text/plain", s.sent[1].Header.Get("Content-Type"))
+	assert.Equal(t, "text/plain", s.Sent[1].Header.Get("Content-Type"))
 	assert.EqualError(t, err, `threatconnect: GET /v2/tags/{}: 404 Not Found: "The requested resource was not found"`)
 	assert.NotContains(t, log.String(), "Secret")
 	assert.NotContains(t, log.String(), "Nation")
@@ -387,7 +388,7 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 // everything that a caller provides.
 func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 	t.Parallel()
-	_, others := clientOf(t, &script{steps: steps{answer(404, `{"status":"Failure","message":"The requested resource was not found"}`)}}).Owners.Whoami(t.Context())
+	_, others := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(404, `{"status":"Failure","message":"The requested resource was not found"}`)}}).Owners.Whoami(t.Context())
 	require.ErrorIs(t, others, threatconnect.ErrNotFound)
 	whoami := func(ctx context.Context, c *threatconnect.Client) error {
 		_, err := c.Owners.Whoami(ctx)
@@ -399,9 +400,9 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 		option    threatconnect.Option
 		call      func(context.Context, *threatconnect.Client) error
 	}{
-		"a transport": {transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, others }), call: whoami},
+		"a transport": {transport: wiretest.Func(func(*http.Request) (*http.Response, error) { return nil, others }), call: whoami},
 		"a transport that wraps it": {
-			transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, fmt.Errorf("gateway: %w", others) }),
+			transport: wiretest.Func(func(*http.Request) (*http.Response, error) { return nil, fmt.Errorf("gateway: %w", others) }),
 			call:      whoami,
 		},
 		"a limiter": {option: threatconnect.WithLimiter(limiter(func(context.Context) error { return others })), call: whoami},
@@ -411,14 +412,14 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 			return whoami(ctx, c)
 		}},
 		"a list": {
-			transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, others }),
+			transport: wiretest.Func(func(*http.Request) (*http.Response, error) { return nil, others }),
 			call: func(ctx context.Context, c *threatconnect.Client) error {
 				_, err := threatconnect.Collect(c.Indicators.All(ctx, nil))
 				return err
 			},
 		},
 		"content that cannot be opened again": {
-			transport: &script{steps: steps{answer(503, "busy", "Retry-After", "0")}},
+			transport: &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy", "Retry-After", "0")}},
 			call: func(ctx context.Context, c *threatconnect.Client) error {
 				opened := 0
 				return c.Groups.Documents.Upload(ctx, document, threatconnect.Content{Open: func() (io.ReadCloser, error) {
@@ -430,7 +431,7 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 			},
 		},
 		"a writer": {
-			transport: &script{steps: steps{answer(200, "content", "Content-Type", "application/octet-stream")}},
+			transport: &wiretest.Steps{Do: steps{wiretest.Answer(200, "content", "Content-Type", "application/octet-stream")}},
 			call: func(ctx context.Context, c *threatconnect.Client) error {
 				_, err := c.Groups.Documents.Download(ctx, document, writerFunc(func([]byte) (int, error) { return 0, others }))
 				return err
@@ -441,7 +442,7 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 			t.Parallel()
 			rt := tc.transport
 			if rt == nil {
-				rt = &script{steps: steps{answer(200, `{"status":"Success","data":{"user":{}}}`)}}
+				rt = &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Success","data":{"user":{}}}`)}}
 			}
 			opts := []threatconnect.Option{quick}
 			if tc.option != nil {
@@ -462,8 +463,8 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 	t.Run("a token source", func(t *testing.T) {
 		t.Parallel()
 		for _, status := range []int{401, 404, 503} {
-			other := clientOf(t, &script{steps: steps{answer(status, "no")}}, quick)
-			s := &script{steps: steps{answer(200, `{"status":"Success","data":{"user":{}}}`)}}
+			other := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(status, "no")}}, quick)
+			s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Success","data":{"user":{}}}`)}}
 			var asked error
 			c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(func(ctx context.Context) (string, time.Time, error) {
 				_, asked = other.Owners.Whoami(ctx)
@@ -478,7 +479,7 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 			require.NotErrorAs(t, err, &api)
 			require.ErrorAs(t, asked, &api)
 			assert.Equal(t, map[int]int{401: 1, 404: 1, 503: 3}[status], api.Attempts, "the other call's own number")
-			assert.Zero(t, s.count())
+			assert.Zero(t, s.Count())
 		}
 	})
 }

@@ -20,10 +20,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-type steps = []func(*http.Request) (*http.Response, error)
+type steps = []wiretest.Func
 
 // calls are one call of each kind of method.
 var calls = map[string]func(context.Context, *threatconnect.Client) error{
@@ -61,37 +62,37 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		first func(*http.Request) (*http.Response, error)
 		again string // the calls that are sent again: names in a row, where "POST" stands for itself only after a |
 	}{
-		{"400", answer(400, "{}"), no},
-		{"401", answer(401, "Unauthorized to read this"), no},
-		{"403", answer(403, "{}"), no},
-		{"404", answer(404, `{"message":"The requested resource was not found"}`), no},
-		{"408", answer(408, ""), no},
-		{"409", answer(409, ""), no},
-		{"413", answer(413, ""), no},
-		{"418 with Retry-After", answer(418, "", after...), no},
-		{"429", answer(429, ""), all},
-		{"429 with Retry-After", answer(429, "", after...), all + "|POST"},
-		{"429 with a bad Retry-After", answer(429, "", "Retry-After", "soon"), all},
-		{"500", answer(500, "{}"), "GET, POST that may repeat"},
-		{"500 of a path that is not there", answer(500, "Could not find resource for relative : /x"), no},
-		{"501", answer(501, ""), no},
-		{"502", answer(502, "<html>"), all},
-		{"502 with Retry-After", answer(502, "", after...), all},
-		{"503", answer(503, ""), all},
-		{"503 with Retry-After", answer(503, "", after...), all + "|POST"},
-		{"503 without license", answer(503, "API access has not been licensed for this system.", after...), no},
-		{"503 without batch", answer(503, "Batch job api is not available. Ensure that batchJobEnabled is true", after...), no},
-		{"504", answer(504, ""), all},
-		{"520", answer(520, ""), no},
-		{"a redirect", answer(302, "", "Location", "https://other.example/"), no},
-		{"a failure with 200", answer(200, `{"status":"Failure","message":"No"}`), no},
-		{"a page with 200", answer(200, "<html>log in</html>", "Content-Type", "text/html"), "GET PUT POST that may repeat"},
-		{"broken JSON", answer(200, `{"status":"Succ`), "GET PUT POST that may repeat"},
-		{"connection refused", fails(refused()), all + "|POST"},
-		{"connection reset", fails(syscall.ECONNRESET), all},
-		{"unexpected EOF", fails(io.ErrUnexpectedEOF), all},
-		{"a name that is not there", fails(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}), no},
-		{"an alert of TLS", fails(&net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}), no},
+		{"400", wiretest.Answer(400, "{}"), no},
+		{"401", wiretest.Answer(401, "Unauthorized to read this"), no},
+		{"403", wiretest.Answer(403, "{}"), no},
+		{"404", wiretest.Answer(404, `{"message":"The requested resource was not found"}`), no},
+		{"408", wiretest.Answer(408, ""), no},
+		{"409", wiretest.Answer(409, ""), no},
+		{"413", wiretest.Answer(413, ""), no},
+		{"418 with Retry-After", wiretest.Answer(418, "", after...), no},
+		{"429", wiretest.Answer(429, ""), all},
+		{"429 with Retry-After", wiretest.Answer(429, "", after...), all + "|POST"},
+		{"429 with a bad Retry-After", wiretest.Answer(429, "", "Retry-After", "soon"), all},
+		{"500", wiretest.Answer(500, "{}"), "GET, POST that may repeat"},
+		{"500 of a path that is not there", wiretest.Answer(500, "Could not find resource for relative : /x"), no},
+		{"501", wiretest.Answer(501, ""), no},
+		{"502", wiretest.Answer(502, "<html>"), all},
+		{"502 with Retry-After", wiretest.Answer(502, "", after...), all},
+		{"503", wiretest.Answer(503, ""), all},
+		{"503 with Retry-After", wiretest.Answer(503, "", after...), all + "|POST"},
+		{"503 without license", wiretest.Answer(503, "API access has not been licensed for this system.", after...), no},
+		{"503 without batch", wiretest.Answer(503, "Batch job api is not available. Ensure that batchJobEnabled is true", after...), no},
+		{"504", wiretest.Answer(504, ""), all},
+		{"520", wiretest.Answer(520, ""), no},
+		{"a redirect", wiretest.Answer(302, "", "Location", "https://other.example/"), no},
+		{"a failure with 200", wiretest.Answer(200, `{"status":"Failure","message":"No"}`), no},
+		{"a page with 200", wiretest.Answer(200, "<html>log in</html>", "Content-Type", "text/html"), "GET PUT POST that may repeat"},
+		{"broken JSON", wiretest.Answer(200, `{"status":"Succ`), "GET PUT POST that may repeat"},
+		{"connection refused", wiretest.Fail(refused()), all + "|POST"},
+		{"connection reset", wiretest.Fail(syscall.ECONNRESET), all},
+		{"unexpected EOF", wiretest.Fail(io.ErrUnexpectedEOF), all},
+		{"a name that is not there", wiretest.Fail(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}), no},
+		{"an alert of TLS", wiretest.Fail(&net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}), no},
 	} {
 		for name, call := range calls {
 			t.Run(tc.name+" to "+name, func(t *testing.T) {
@@ -101,14 +102,14 @@ func TestWhatIsTriedAgain(t *testing.T) {
 					want = strings.HasSuffix(tc.again, "|POST")
 				}
 				synctest.Test(t, func(t *testing.T) {
-					s := &script{steps: steps{tc.first, answer(200, ok)}}
+					s := &wiretest.Steps{Do: steps{tc.first, wiretest.Answer(200, ok)}}
 					err := call(t.Context(), clientOf(t, s))
 					if want {
 						require.NoError(t, err)
-						assert.Equal(t, 2, s.count())
+						assert.Equal(t, 2, s.Count())
 					} else {
 						require.Error(t, err)
-						assert.Equal(t, 1, s.count())
+						assert.Equal(t, 1, s.Count())
 					}
 				})
 			})
@@ -123,26 +124,26 @@ func TestALostWriteSaysThatItMayHaveTakenEffect(t *testing.T) {
 		first   func(*http.Request) (*http.Response, error)
 		unknown bool
 	}{
-		"connection reset":      {fails(syscall.ECONNRESET), true},
-		"unexpected EOF":        {fails(io.ErrUnexpectedEOF), true},
-		"of a caller's own":     {fails(errors.New("lost")), true},
-		"half an answer":        {answer(200, `{"status":"Succ`), true},
-		"a page with 200":       {answer(200, "<html>log in</html>", "Content-Type", "text/html"), true},
-		"502":                   {answer(502, ""), true},
-		"504":                   {answer(504, "<html>timeout</html>"), true},
-		"500":                   {answer(500, "{}"), false},
-		"503":                   {answer(503, ""), false},
-		"404":                   {answer(404, ""), false},
-		"429":                   {answer(429, ""), false},
-		"a failure with 200":    {answer(200, `{"status":"Failure","message":"No"}`), false},
-		"a redirect":            {answer(302, "", "Location", "https://other.example/"), false},
-		"connection refused":    {fails(refused()), false},
-		"a name not there":      {fails(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}), false},
-		"a name, by the caller": {fails(&net.DNSError{Err: "no such host", IsNotFound: true}), false},
-		"a wrong certificate":   {fails(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false},
+		"connection reset":      {wiretest.Fail(syscall.ECONNRESET), true},
+		"unexpected EOF":        {wiretest.Fail(io.ErrUnexpectedEOF), true},
+		"of a caller's own":     {wiretest.Fail(errors.New("lost")), true},
+		"half an answer":        {wiretest.Answer(200, `{"status":"Succ`), true},
+		"a page with 200":       {wiretest.Answer(200, "<html>log in</html>", "Content-Type", "text/html"), true},
+		"502":                   {wiretest.Answer(502, ""), true},
+		"504":                   {wiretest.Answer(504, "<html>timeout</html>"), true},
+		"500":                   {wiretest.Answer(500, "{}"), false},
+		"503":                   {wiretest.Answer(503, ""), false},
+		"404":                   {wiretest.Answer(404, ""), false},
+		"429":                   {wiretest.Answer(429, ""), false},
+		"a failure with 200":    {wiretest.Answer(200, `{"status":"Failure","message":"No"}`), false},
+		"a redirect":            {wiretest.Answer(302, "", "Location", "https://other.example/"), false},
+		"connection refused":    {wiretest.Fail(refused()), false},
+		"a name not there":      {wiretest.Fail(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}), false},
+		"a name, by the caller": {wiretest.Fail(&net.DNSError{Err: "no such host", IsNotFound: true}), false},
+		"a wrong certificate":   {wiretest.Fail(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false},
 	} {
 		for verb, call := range calls {
-			err := call(t.Context(), clientOf(t, &script{steps: steps{tc.first}}, quick))
+			err := call(t.Context(), clientOf(t, &wiretest.Steps{Do: steps{tc.first}}, quick))
 			require.Error(t, err)
 			unknown := tc.unknown && verb != "GET"
 			assert.Equal(t, unknown, errors.Is(err, threatconnect.ErrOutcomeUnknown), "%s of a %s: %v", name, verb, err)
@@ -155,21 +156,21 @@ func TestALostWriteSaysThatItMayHaveTakenEffect(t *testing.T) {
 	}
 	t.Run("of an attempt before the last", func(t *testing.T) {
 		t.Parallel()
-		c := clientOf(t, &script{steps: steps{fails(syscall.ECONNRESET), fails(refused())}}, quick)
+		c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Fail(syscall.ECONNRESET), wiretest.Fail(refused())}}, quick)
 		require.ErrorIs(t, calls["DELETE"](t.Context(), c), threatconnect.ErrOutcomeUnknown)
 		require.NotErrorIs(t, calls["GET"](t.Context(), c), threatconnect.ErrOutcomeUnknown)
-		c = clientOf(t, &script{steps: steps{answer(504, ""), fails(refused())}}, quick)
+		c = clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(504, ""), wiretest.Fail(refused())}}, quick)
 		lost, ok := errors.AsType[*threatconnect.RequestError](calls["DELETE"](t.Context(), c))
 		require.True(t, ok)
 		assert.True(t, lost.OutcomeUnknown, "a gateway lost the first")
-		c = clientOf(t, &script{steps: steps{fails(syscall.ECONNRESET), answer(404, "")}}, quick)
+		c = clientOf(t, &wiretest.Steps{Do: steps{wiretest.Fail(syscall.ECONNRESET), wiretest.Answer(404, "")}}, quick)
 		require.NotErrorIs(t, calls["PUT"](t.Context(), c), threatconnect.ErrOutcomeUnknown, "the platform says how it is")
 	})
 	t.Run("of a call that was not sent", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		require.NotErrorIs(t, calls["POST"](ctx, clientOf(t, &script{steps: steps{answer(200, "{}")}})), threatconnect.ErrOutcomeUnknown)
+		require.NotErrorIs(t, calls["POST"](ctx, clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, "{}")}})), threatconnect.ErrOutcomeUnknown)
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, syscall.ECONNRESET }))
 		require.NoError(t, err)
 		require.NotErrorIs(t, calls["POST"](t.Context(), c), threatconnect.ErrOutcomeUnknown)
@@ -177,7 +178,7 @@ func TestALostWriteSaysThatItMayHaveTakenEffect(t *testing.T) {
 	t.Run("of a context that ends while the answer is due", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
-		err := calls["POST"](ctx, clientOf(t, roundTripper(func(*http.Request) (*http.Response, error) { cancel(); return nil, ctx.Err() })))
+		err := calls["POST"](ctx, clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) { cancel(); return nil, ctx.Err() })))
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, err, threatconnect.ErrOutcomeUnknown)
 	})
@@ -193,18 +194,18 @@ func TestAttemptsAreCountedAndBounded(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 			defer cancel()
 			if want == 2 {
-				_, err := clientOf(t, &script{steps: steps{answer(503, "busy")}}, threatconnect.WithRetry(policy)).Owners.Whoami(ctx)
+				_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy")}}, threatconnect.WithRetry(policy)).Owners.Whoami(ctx)
 				require.Error(t, err)
 				return
 			}
-			s := &script{steps: steps{answer(503, "busy")}}
+			s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy")}}
 			began := time.Now()
 			_, err := clientOf(t, s, threatconnect.WithRetry(policy)).Owners.Whoami(ctx)
 			require.ErrorIs(t, err, threatconnect.ErrUnavailable)
 			var api *threatconnect.APIError
 			require.ErrorAs(t, err, &api)
 			assert.Equal(t, want, api.Attempts)
-			assert.Equal(t, want, s.count())
+			assert.Equal(t, want, s.Count())
 			most := policy.MaxDelay
 			if most == 0 {
 				most = 20 * time.Second
@@ -221,7 +222,7 @@ func TestWaitsAreRandomBelowABoundThatDoubles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 200 {
 			var at []time.Time
-			rt := roundTripper(func(*http.Request) (*http.Response, error) {
+			rt := wiretest.Func(func(*http.Request) (*http.Response, error) {
 				at = append(at, time.Now())
 				return nil, syscall.ECONNRESET
 			})
@@ -262,14 +263,14 @@ func TestRetryAfter(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				// The platform's clock is not ours: dates are measured by its own.
-				s := &script{steps: steps{answer(503, "busy", "Retry-After", tc.header, "Date", "Fri, 02 Jan 2026 00:00:00 GMT"), answer(200, whoami)}}
+				s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy", "Retry-After", tc.header, "Date", "Fri, 02 Jan 2026 00:00:00 GMT"), wiretest.Answer(200, whoami)}}
 				began := time.Now()
 				_, err := clientOf(t, s).Owners.Whoami(t.Context())
 				waited := time.Since(began)
 				if tc.most == 0 {
 					var api *threatconnect.APIError
 					require.ErrorAs(t, err, &api)
-					assert.Equal(t, 1, s.count())
+					assert.Equal(t, 1, s.Count())
 					assert.Zero(t, waited)
 					assert.Greater(t, api.RetryAfter, 2*time.Minute)
 					assert.ErrorContains(t, err, "longer than the retry policy allows")
@@ -285,7 +286,7 @@ func TestRetryAfter(t *testing.T) {
 
 func TestTheLastAnswerKeepsItsRetryAfter(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(429, "slow down", "Retry-After", "9")}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(429, "slow down", "Retry-After", "9")}}
 	_, err := clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})).Owners.Whoami(t.Context())
 	var api *threatconnect.APIError
 	require.ErrorAs(t, err, &api)
@@ -297,7 +298,7 @@ func TestADeadlineBeforeTheRetryAfterFailsAtOnceWithBothErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		s := &script{steps: steps{answer(429, "slow down", "Retry-After", "60")}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(429, "slow down", "Retry-After", "60")}}
 		began := time.Now()
 		_, err := clientOf(t, s).Owners.Whoami(ctx)
 		assert.Zero(t, time.Since(began))
@@ -314,7 +315,7 @@ func TestAContextThatEndsDuringAWaitEndsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(3*time.Second, func() { cancel(shutdown) })
-		s := &script{steps: steps{answer(503, "busy", "Retry-After", "60")}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy", "Retry-After", "60")}}
 		began := time.Now()
 		_, err := clientOf(t, s).Owners.Whoami(ctx)
 		assert.Equal(t, 3*time.Second, time.Since(began))
@@ -328,7 +329,7 @@ func TestAContextThatHasEndedSendsNothingTwice(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{nil, errors.New("shutting down")} {
 		ctx, cancel := context.WithCancelCause(t.Context())
-		s := &script{steps: steps{func(req *http.Request) (*http.Response, error) {
+		s := &wiretest.Steps{Do: steps{func(req *http.Request) (*http.Response, error) {
 			cancel(cause)
 			return nil, context.Cause(req.Context())
 		}}}
@@ -337,18 +338,18 @@ func TestAContextThatHasEndedSendsNothingTwice(t *testing.T) {
 		if cause != nil {
 			require.ErrorIs(t, err, cause)
 		}
-		assert.Equal(t, 1, s.count())
+		assert.Equal(t, 1, s.Count())
 	}
 }
 
 func TestEveryAttemptIsSignedAnew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{steps: steps{answer(503, "", "Retry-After", "2"), answer(503, "", "Retry-After", "2"), answer(200, whoami)}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "", "Retry-After", "2"), wiretest.Answer(503, "", "Retry-After", "2"), wiretest.Answer(200, whoami)}}
 		_, err := clientOf(t, s).Owners.Whoami(t.Context())
 		require.NoError(t, err)
 		seen := map[string]bool{}
-		for _, req := range s.sent {
+		for _, req := range s.Sent {
 			stamp := req.Header.Get("Timestamp")
 			assert.False(t, seen[stamp])
 			seen[stamp] = true
@@ -384,19 +385,19 @@ func TestARepeatIsTakenByAServerThatChecks(t *testing.T) {
 func TestNoCallSendsMoreThanSixRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		busy := answer(503, "busy")
-		skew := answer(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
-		for name, s := range map[string]*script{"late": {steps: steps{busy, busy, busy, busy, skew}}, "early": {steps: steps{skew, busy}}, "always": {steps: steps{skew}}} {
+		busy := wiretest.Answer(503, "busy")
+		skew := wiretest.Answer(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+		for name, s := range map[string]*wiretest.Steps{"late": {Do: steps{busy, busy, busy, busy, skew}}, "early": {Do: steps{skew, busy}}, "always": {Do: steps{skew}}} {
 			_, err := clientOf(t, s).Owners.Whoami(t.Context())
 			require.Error(t, err)
-			assert.LessOrEqual(t, s.count(), 6, name)
+			assert.LessOrEqual(t, s.Count(), 6, name)
 		}
-		last := &script{steps: steps{busy, busy, busy, busy, skew, busy}}
+		last := &wiretest.Steps{Do: steps{busy, busy, busy, busy, skew, busy}}
 		_, err := clientOf(t, last).Owners.Whoami(t.Context())
 		require.ErrorIs(t, err, threatconnect.ErrUnavailable)
-		assert.Equal(t, 6, last.count(), "the correction is not counted")
+		assert.Equal(t, 6, last.Count(), "the correction is not counted")
 		n := 0
-		token := &script{steps: steps{busy, busy, busy, busy, answer(401, "Unauthorized"), busy}}
+		token := &wiretest.Steps{Do: steps{busy, busy, busy, busy, wiretest.Answer(401, "Unauthorized"), busy}}
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
 			n++
 			return fmt.Sprint("token-", n), time.Time{}, nil
@@ -404,22 +405,22 @@ func TestNoCallSendsMoreThanSixRequests(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(t.Context())
 		require.ErrorIs(t, err, threatconnect.ErrUnavailable)
-		assert.Equal(t, 6, token.count(), "nor is the renewal")
+		assert.Equal(t, 6, token.Count(), "nor is the renewal")
 	})
 }
 
 func TestABodyIsSentWholeWithEveryAttempt(t *testing.T) {
 	t.Parallel()
 	var bodies []string
-	rt := roundTripper(func(req *http.Request) (*http.Response, error) {
+	rt := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		b, err := io.ReadAll(req.Body)
 		require.NoError(t, err)
 		assert.Equal(t, int64(len(b)), req.ContentLength)
 		bodies = append(bodies, string(b))
 		if len(bodies) < 3 {
-			return reply(502, ""), nil
+			return wiretest.Reply(502, ""), nil
 		}
-		return reply(200, `{"data":{"host":{"id":1}}}`), nil
+		return wiretest.Reply(200, `{"data":{"host":{"id":1}}}`), nil
 	})
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, calls["PUT"](t.Context(), clientOf(t, rt)))
@@ -443,21 +444,21 @@ func TestTheLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		s := &script{steps: steps{answer(503, ""), answer(200, whoami)}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(503, ""), wiretest.Answer(200, whoami)}}
 		_, err := clientOf(t, s, threatconnect.WithLimiter(limiter(func(context.Context) error { n++; return nil }))).Owners.Whoami(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, 2, n)
 
 		var none *pointerLimiter
-		_, err = clientOf(t, &script{steps: steps{answer(200, whoami)}}, threatconnect.WithLimiter(none)).Owners.Whoami(t.Context())
+		_, err = clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}, threatconnect.WithLimiter(none)).Owners.Whoami(t.Context())
 		require.NoError(t, err, "nil limits nothing, also in a variable of its type")
 
 		full := errors.New("no more today")
-		s = &script{steps: steps{answer(200, whoami)}}
+		s = &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 		_, err = clientOf(t, s, threatconnect.WithLimiter(limiter(func(context.Context) error { return full }))).Owners.Whoami(t.Context())
 		require.ErrorIs(t, err, full)
 		assert.EqualError(t, err, "threatconnect: GET /v2/whoami: waiting for the limiter: no more today")
-		assert.Zero(t, s.count())
+		assert.Zero(t, s.Count())
 	})
 }
 
@@ -467,7 +468,7 @@ func FuzzRetryAfter(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, after, date string) {
 		synctest.Test(t, func(t *testing.T) {
-			s := &script{steps: steps{answer(503, "", "Retry-After", after, "Date", date), answer(200, whoami)}}
+			s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "", "Retry-After", after, "Date", date), wiretest.Answer(200, whoami)}}
 			began := time.Now()
 			_, err := clientOf(t, s).Owners.Whoami(t.Context())
 			if err != nil {
@@ -481,11 +482,11 @@ func FuzzRetryAfter(f *testing.F) {
 func TestTheLongestRetryAfterIsNotTakenForNone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{steps: steps{answer(503, "busy", "Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy", "Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")}}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		_, err := clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 20, MaxWait: math.MaxInt64})).Owners.Whoami(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Equal(t, 1, s.count())
+		assert.Equal(t, 1, s.Count())
 	})
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -86,7 +87,7 @@ func (p *indiscreet) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	all := strings.NewReplacer(`"`, "'", `\`, "").Replace(fmt.Sprintf("%s %s %s %s %s %s", req.URL, req.URL.Path, strings.ToUpper(req.URL.Path), req.URL.Query(), auth, body))
 	said := func(status int, words string, header ...string) (*http.Response, error) {
-		return reply(status, `{"status":"Failure","message":"`+words+" "+all+`"}`, header...), nil
+		return wiretest.Reply(status, `{"status":"Failure","message":"`+words+" "+all+`"}`, header...), nil
 	}
 	defer func() { p.n++ }()
 	switch p.n % ways {
@@ -115,29 +116,29 @@ func (p *indiscreet) RoundTrip(req *http.Request) (*http.Response, error) {
 	case 11:
 		return said(503, "Ensure that batchJobEnabled is true")
 	case 12:
-		return reply(302, all, "Location", "https://user:"+secretToken+"@other.example/"+url.PathEscape(all)), nil
+		return wiretest.Reply(302, all, "Location", "https://user:"+secretToken+"@other.example/"+url.PathEscape(all)), nil
 	case 13:
-		return reply(200, "<html>"+all, "Content-Type", "text/html"), nil
+		return wiretest.Reply(200, "<html>"+all, "Content-Type", "text/html"), nil
 	case 14:
-		return reply(200, `{"status":"Success","data":{"`+all), nil
+		return wiretest.Reply(200, `{"status":"Success","data":{"`+all), nil
 	case 15:
 		return said(200, "No")
 	case 16:
-		return reply(200, whoami+strings.Repeat(" ", 2<<20)), nil
+		return wiretest.Reply(200, whoami+strings.Repeat(" ", 2<<20)), nil
 	case 17:
-		return reply(200, all, "Content-Encoding", "gzip"), nil
+		return wiretest.Reply(200, all, "Content-Encoding", "gzip"), nil
 	case 18:
 		return nil, fmt.Errorf("cannot send %s %v through http://user:%s@proxy.example", req.URL, req.Header, proxyPassword)
 	case 19:
 		return nil, &url.Error{Op: req.Method, URL: req.URL.String(), Err: errors.New(all)}
 	case 20:
-		return reply(401, all, "Content-Type", "text/plain"), nil
+		return wiretest.Reply(401, all, "Content-Type", "text/plain"), nil
 	case 21:
-		return reply(302, "", "Location", "https://user:"+secretToken+"@other.example:"+all), nil
+		return wiretest.Reply(302, "", "Location", "https://user:"+secretToken+"@other.example:"+all), nil
 	case 22:
-		return reply(200, `{"a":`, "Content-Type", "application/"+all), nil
+		return wiretest.Reply(200, `{"a":`, "Content-Type", "application/"+all), nil
 	}
-	resp := reply(200, "")
+	resp := wiretest.Reply(200, "")
 	resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), failingBody{errors.New(all)}))
 	return resp, nil
 }
@@ -279,10 +280,10 @@ func eachByte(s, format string) string {
 func TestNoPieceOfACredentialIsShown(t *testing.T) {
 	t.Parallel()
 	const token = "APP:12:abcDEF/ghi+jkl=:1700~~~??>:0:SECRETSECRET"
-	hostile := func(say func(authorization string) string) *script {
-		return &script{steps: steps{func(req *http.Request) (*http.Response, error) {
+	hostile := func(say func(authorization string) string) *wiretest.Steps {
+		return &wiretest.Steps{Do: steps{func(req *http.Request) (*http.Response, error) {
 			_, credential, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-			return reply(400, "bad request; headers: "+say(credential), "Content-Type", "text/plain"), nil
+			return wiretest.Reply(400, "bad request; headers: "+say(credential), "Content-Type", "text/plain"), nil
 		}}}
 	}
 	for name, spell := range spellings {
@@ -324,9 +325,9 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 	})
 	t.Run("the token of the attempt before", func(t *testing.T) {
 		t.Parallel()
-		s := &script{steps: steps{
-			answer(401, `{"status":"Failure","message":"token expired"}`),
-			answer(400, `{"status":"Failure","message":"session of first~c0ffee~4711 replaced"}`),
+		s := &wiretest.Steps{Do: steps{
+			wiretest.Answer(401, `{"status":"Failure","message":"token expired"}`),
+			wiretest.Answer(400, `{"status":"Failure","message":"session of first~c0ffee~4711 replaced"}`),
 		}}
 		tokens := []string{"first~c0ffee~4711", "another.deadbeef.0"}
 		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
@@ -341,7 +342,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 	})
 	t.Run("a kind of error of the DataStore", func(t *testing.T) {
 		t.Parallel()
-		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token(token), threatconnect.WithTransport(&script{steps: steps{answer(200, `{"error":{"type":"`+token+`"}}`)}}))
+		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token(token), threatconnect.WithTransport(&wiretest.Steps{Do: steps{wiretest.Answer(200, `{"error":{"type":"`+token+`"}}`)}}))
 		require.NoError(t, err)
 		d, err := threatconnect.DataStoreOf[struct{}](c, threatconnect.DataStoreLocal, "x")
 		require.NoError(t, err)
@@ -355,7 +356,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 			`{"At":"` + token + `"}`: "threatconnect: the record does not fit its type: an unrecognized error of type *time.ParseError (unwrap it to read it)",
 			`{"N":1700000000000}`:    "threatconnect: the record does not fit its type: a JSON number cannot be a Go int8 in field \"N\"",
 		} {
-			c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token(token), threatconnect.WithTransport(&script{steps: steps{answer(200, `{"_id":"1","_source":`+value+`}`)}}))
+			c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token(token), threatconnect.WithTransport(&wiretest.Steps{Do: steps{wiretest.Answer(200, `{"_id":"1","_source":`+value+`}`)}}))
 			require.NoError(t, err)
 			d, err := threatconnect.DataStoreOf[struct {
 				At time.Time
@@ -370,7 +371,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 	})
 	t.Run("the value of an error", func(t *testing.T) {
 		t.Parallel()
-		_, err := clientOf(t, &script{steps: steps{fails(valueError(token))}}).Batch.Create(t.Context(), appendJob())
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Fail(valueError(token))}}).Batch.Create(t.Context(), appendJob())
 		r, ok := errors.AsType[*threatconnect.RequestError](err)
 		require.True(t, ok)
 		assert.NotContains(t, shown(r.Err), "SECRET")
@@ -378,7 +379,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 	})
 	t.Run("the seconds to wait", func(t *testing.T) {
 		t.Parallel()
-		_, err := clientOf(t, &script{steps: steps{answer(503, "", "Retry-After", "17654321")}}).Owners.Whoami(t.Context())
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(503, "", "Retry-After", "17654321")}}).Owners.Whoami(t.Context())
 		api, ok := errors.AsType[*threatconnect.APIError](err)
 		require.True(t, ok)
 		assert.Equal(t, 90*24*time.Hour, api.RetryAfter)
@@ -388,7 +389,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 		for _, echo := range []string{"user:" + proxyPassword, base64.StdEncoding.EncodeToString([]byte("user:" + proxyPassword)), eachByte(proxyPassword, "&#%d;")} {
 			trigger, err := threatconnect.NewPlaybookTrigger("https://tc.example/api/playbook/"+secretTrigger, &threatconnect.PlaybookTriggerOptions{
 				Username: "user", Password: proxyPassword, Retry: threatconnect.RetryPolicy{MaxAttempts: 1},
-				HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("gateway: " + echo) })},
+				HTTPClient: &http.Client{Transport: wiretest.Func(func(*http.Request) (*http.Response, error) { return nil, errors.New("gateway: " + echo) })},
 			})
 			require.NoError(t, err)
 			_, err = trigger.Fire(t.Context(), nil)
@@ -399,7 +400,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 		t.Parallel()
 		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
 			return "", time.Time{}, errors.New("oauth2: 400\x1b[31m\nAuthorization: Basic c2VjcmV0")
-		}), threatconnect.WithTransport(&script{steps: steps{answer(200, whoami)}}))
+		}), threatconnect.WithTransport(&wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}))
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(t.Context())
 		assert.NotContains(t, err.Error(), "\x1b")
@@ -504,7 +505,7 @@ func TestNothingThatIsMadeShowsASecret(t *testing.T) {
 	// Panics of functions that the caller has given, with the stack that a recovering server logs.
 	for name, f := range map[string]func(){
 		"a transport": func() {
-			c, err := threatconnect.NewClient("https://tc.example", hmac, threatconnect.WithTransport(roundTripper(func(*http.Request) (*http.Response, error) { panic("mine") })))
+			c, err := threatconnect.NewClient("https://tc.example", hmac, threatconnect.WithTransport(wiretest.Func(func(*http.Request) (*http.Response, error) { panic("mine") })))
 			require.NoError(t, err)
 			_, _ = c.Indicators.Hosts.Get(t.Context(), secretIndic, nil)
 		},
@@ -586,8 +587,8 @@ func TestNoFieldHoldsACredential(t *testing.T) {
 	t.Setenv("TC_SECRET_KEY", secretKey)
 	t.Setenv("TC_TOKEN", "")
 	t.Setenv("TC_OWNER", "Example Source")
-	script := &script{steps: steps{answer(200, whoami)}}
-	fromEnv, err := threatconnect.NewClientFromEnv(threatconnect.WithTransport(roundTripper(func(req *http.Request) (*http.Response, error) {
+	script := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
+	fromEnv, err := threatconnect.NewClientFromEnv(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		return script.RoundTrip(req)
 	})))
 	require.NoError(t, err)
@@ -598,7 +599,7 @@ func TestNoFieldHoldsACredential(t *testing.T) {
 	t.Setenv("TC_OWNER", "Another Source")
 	_, err = fromEnv.Owners.Whoami(t.Context())
 	require.NoError(t, err)
-	sent := script.sent[0]
+	sent := script.Sent[0]
 	var unix int64
 	_, err = fmt.Sscan(sent.Header.Get("Timestamp"), &unix)
 	require.NoError(t, err)

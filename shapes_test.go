@@ -3,7 +3,6 @@ package threatconnect_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"iter"
 	"net/http"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	tc "github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // shapeCall calls the method that reads a shape, and returns what it returned.
@@ -82,18 +82,9 @@ func shapeClient(t *testing.T, body string, opts ...tc.Option) *tc.Client {
 // shapeClientOf is answered with one body, which depends on the request, and after it with empty pages.
 func shapeClientOf(t *testing.T, body func(*http.Request) string, opts ...tc.Option) *tc.Client {
 	t.Helper()
-	first := true
+	first := func(r *http.Request) (*http.Response, error) { return wiretest.Reply(http.StatusOK, body(r)), nil }
 	c, err := tc.NewClient("https://app.example.com/api", tc.Token("token"), append(opts, tc.WithOwner("Example Source"),
-		tc.WithTransport(roundTrip(func(r *http.Request) (*http.Response, error) {
-			answer := `{"status":"Success","data":{}}`
-			if first {
-				answer, first = body(r), false
-			}
-			return &http.Response{
-				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
-				Body: io.NopCloser(strings.NewReader(answer)), ContentLength: int64(len(answer)), Request: r,
-			}, nil
-		})))...)
+		tc.WithTransport(&wiretest.Steps{Do: steps{first, wiretest.Answer(http.StatusOK, `{"status":"Success","data":{}}`)}}))...)
 	require.NoError(t, err)
 	return c
 }

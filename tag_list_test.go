@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/ioc"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
@@ -37,7 +38,7 @@ const ownerTagRecord = `level=WARN msg="threatconnect: a tag repeats the owner's
 func TestTagsThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	logger, logged := warnings()
-	s := &script{steps: steps{answer(200, successes)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	c := clientOf(t, s, threatconnect.WithLogger(logger))
 	threat := threatconnect.GroupRef{Type: threatconnect.GroupThreat, ID: 7, Owner: " Beispiel Größe"}
 	for tag, warned := range map[string]bool{
@@ -51,10 +52,10 @@ func TestTagsThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
 		require.NoError(t, c.Tags.Add(t.Context(), threat, tag))
 		assert.Equal(t, want, logged(), tag)
 	}
-	sent := len(s.sent)
+	sent := len(s.Sent)
 	require.NoError(t, c.Tags.Add(t.Context(), threat, "Beispiel Größe", "beispiel größe ", "Beispiel Größe: a", "b"))
 	assert.Len(t, logged(), 2, "once for each tag")
-	assert.Len(t, s.sent, sent+4, "they are added")
+	assert.Len(t, s.Sent, sent+4, "they are added")
 	require.NoError(t, c.Tags.Remove(t.Context(), threat, "Beispiel Größe"))
 	threat.Owner = ""
 	require.NoError(t, c.Tags.Add(t.Context(), threat, "Beispiel Größe", "-x"), "the owner is not known")
@@ -228,7 +229,7 @@ func TestSecurityLabelsAreListedAppliedAndDeleted(t *testing.T) {
 
 func TestTagsAndLabelsThatCannotBeAreRefusedUnsent(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t)
+	c := owned(t)
 	ctx := t.Context()
 	long := strings.Repeat("\u00fc", 129)
 	for name, err := range map[string]error{
@@ -274,18 +275,18 @@ func TestTasksAndVictimsThatCarryATagOrALabelAreRead(t *testing.T) {
 	const tasks, victims = `{"status":"Success","data":{"resultCount":1,"task":[{"id":"11","name":"Call"}]}}`,
 		`{"status":"Success","data":{"resultCount":1,"victim":[{"id":"22","name":"Alex"}]}}`
 	task, victim := threatconnect.TaskRef{ID: 11}, threatconnect.VictimRef{ID: 22, Owner: "Example Community"}
-	c := relatedScript(t,
-		relatedStep{target: "/v2/tags/A%2FB/tasks" + relatedPage, answer: tasks},
-		relatedStep{target: "/v2/tags/A%2FB/victims" + relatedPage, answer: victims},
-		relatedStep{target: "/v2/tags/A%2FB/tasks/11" + relatedOwner, answer: `{"status":"Success","data":{"task":{"id":11}}}`},
-		relatedStep{target: "/v2/tags/A%2FB/victims/22?owner=Example%20Community", answer: `{"status":"Success","data":{"victim":{"id":22}}}`},
-		relatedStep{target: "/v2/securityLabels/TLP%3ARED/tasks" + relatedPage, answer: tasks},
-		relatedStep{target: "/v2/securityLabels/TLP%3ARED/victims" + relatedPage, answer: victims},
-		relatedStep{target: "/v2/securityLabels/TLP%3ARED/tasks/11" + relatedOwner, answer: `{"status":"Success","data":{"task":{"id":11}}}`},
-		relatedStep{target: "/v2/securityLabels/TLP%3ARED/victims/22?owner=Example%20Community", answer: `{"status":"Success","data":{"victim":{"id":22}}}`},
-		relatedStep{method: "POST", target: "/v2/tags" + relatedOwner, body: `{"name":"A/B","description":"x"}`, status: 201,
-			answer: `{"status":"Success","data":{"tag":{"name":"A/B","description":"x"}}}`},
-		relatedStep{method: "PUT", target: "/v2/tags/A%2FB" + relatedOwner, body: `{"name":"C"}`, answer: `{"status":"Success","data":{"tag":{"name":"C"}}}`},
+	c := owned(t,
+		wiretest.Want{Target: "/v2/tags/A%2FB/tasks" + relatedPage, Answer: tasks},
+		wiretest.Want{Target: "/v2/tags/A%2FB/victims" + relatedPage, Answer: victims},
+		wiretest.Want{Target: "/v2/tags/A%2FB/tasks/11" + relatedOwner, Answer: `{"status":"Success","data":{"task":{"id":11}}}`},
+		wiretest.Want{Target: "/v2/tags/A%2FB/victims/22?owner=Example%20Community", Answer: `{"status":"Success","data":{"victim":{"id":22}}}`},
+		wiretest.Want{Target: "/v2/securityLabels/TLP%3ARED/tasks" + relatedPage, Answer: tasks},
+		wiretest.Want{Target: "/v2/securityLabels/TLP%3ARED/victims" + relatedPage, Answer: victims},
+		wiretest.Want{Target: "/v2/securityLabels/TLP%3ARED/tasks/11" + relatedOwner, Answer: `{"status":"Success","data":{"task":{"id":11}}}`},
+		wiretest.Want{Target: "/v2/securityLabels/TLP%3ARED/victims/22?owner=Example%20Community", Answer: `{"status":"Success","data":{"victim":{"id":22}}}`},
+		wiretest.Want{Method: "POST", Target: "/v2/tags" + relatedOwner, Body: `{"name":"A/B","description":"x"}`, Status: 201,
+			Answer: `{"status":"Success","data":{"tag":{"name":"A/B","description":"x"}}}`},
+		wiretest.Want{Method: "PUT", Target: "/v2/tags/A%2FB" + relatedOwner, Body: `{"name":"C"}`, Answer: `{"status":"Success","data":{"tag":{"name":"C"}}}`},
 	)
 	ctx := t.Context()
 	for _, e := range []struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestUsersOfATaskAreReadAndChanged(t *testing.T) {
@@ -19,13 +20,13 @@ func TestUsersOfATaskAreReadAndChanged(t *testing.T) {
 		t.Run(branch, func(t *testing.T) {
 			t.Parallel()
 			at := "/v2/tasks/31/" + branch
-			s := users(peopleWire(t,
-				peopleCall{method: "GET", target: at + "?resultLimit=500", answer: `{"status":"Success","data":{"user":[{"userName":"a"},{"userName":"b"}]}}`},
-				peopleCall{method: "GET", target: at + "/j%2Fd%40example.com", answer: `{"status":"Success","data":{"user":{"userName":"j/d@example.com","firstName":"J"}}}`},
-				peopleCall{method: "GET", target: at + "/12?owner=Example", answer: `{"status":"Success","data":{"user":[{"userName":"a"}]}}`},
-				peopleCall{method: "POST", target: at + "/a%20b"},
-				peopleCall{method: "POST", target: at + "/20260101000000000001"},
-				peopleCall{method: "DELETE", target: at + "/%2E%2E%2E"},
+			s := users(scripted(t,
+				wiretest.Want{Method: "GET", Target: at + "?resultLimit=500", Answer: `{"status":"Success","data":{"user":[{"userName":"a"},{"userName":"b"}]}}`},
+				wiretest.Want{Method: "GET", Target: at + "/j%2Fd%40example.com", Answer: `{"status":"Success","data":{"user":{"userName":"j/d@example.com","firstName":"J"}}}`},
+				wiretest.Want{Method: "GET", Target: at + "/12?owner=Example", Answer: `{"status":"Success","data":{"user":[{"userName":"a"}]}}`},
+				wiretest.Want{Method: "POST", Target: at + "/a%20b"},
+				wiretest.Want{Method: "POST", Target: at + "/20260101000000000001"},
+				wiretest.Want{Method: "DELETE", Target: at + "/%2E%2E%2E"},
 			))
 			task := threatconnect.TaskRef{ID: 31}
 			all, err := s.On(t.Context(), task)
@@ -47,11 +48,11 @@ func TestUsersOfATaskAreReadAndChanged(t *testing.T) {
 func TestNoUsersIsToldFromNoTask(t *testing.T) {
 	t.Parallel()
 	const missing = `{"status":"Failure","message":"The requested resource was not found"}`
-	client := peopleWire(t,
-		peopleCall{method: "GET", target: "/v2/tasks/31/assignees?resultLimit=500", status: http.StatusNotFound, answer: missing},
-		peopleCall{method: "GET", target: "/v2/tasks/31", answer: `{"status":"Success","data":{"task":{"id":31}}}`},
-		peopleCall{method: "GET", target: "/v2/tasks/32/assignees?resultLimit=500", status: http.StatusNotFound, answer: missing},
-		peopleCall{method: "GET", target: "/v2/tasks/32", status: http.StatusNotFound, answer: missing},
+	client := scripted(t,
+		wiretest.Want{Method: "GET", Target: "/v2/tasks/31/assignees?resultLimit=500", Status: http.StatusNotFound, Answer: missing},
+		wiretest.Want{Method: "GET", Target: "/v2/tasks/31", Answer: `{"status":"Success","data":{"task":{"id":31}}}`},
+		wiretest.Want{Method: "GET", Target: "/v2/tasks/32/assignees?resultLimit=500", Status: http.StatusNotFound, Answer: missing},
+		wiretest.Want{Method: "GET", Target: "/v2/tasks/32", Status: http.StatusNotFound, Answer: missing},
 	)
 	users, err := client.Tasks.Assignees.On(t.Context(), threatconnect.TaskRef{ID: 31})
 	require.NoError(t, err)
@@ -62,7 +63,7 @@ func TestNoUsersIsToldFromNoTask(t *testing.T) {
 
 func TestUsersOfATaskAreCheckedBeforeTheFirstIsSent(t *testing.T) {
 	t.Parallel()
-	s := peopleWire(t).Tasks.Escalatees
+	s := scripted(t).Tasks.Escalatees
 	peopleRefused(t, s.Add(t.Context(), threatconnect.TaskRef{ID: 1}, "fine", " "), "user name", "fine")
 	for _, step := range []string{".", ".."} {
 		peopleRefused(t, s.Add(t.Context(), threatconnect.TaskRef{ID: 1}, "fine", step), "path value", "fine")

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestTaskIsReadInEveryFormOfItsFields(t *testing.T) {
@@ -36,7 +37,7 @@ func TestTaskIsReadInEveryFormOfItsFields(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client := peopleWire(t, peopleCall{method: "GET", target: "/v2/tasks/31", answer: `{"status":"Success","data":{"task":` + answer + `}}`})
+			client := scripted(t, wiretest.Want{Method: "GET", Target: "/v2/tasks/31", Answer: `{"status":"Success","data":{"task":` + answer + `}}`})
 			got, err := client.Tasks.Get(t.Context(), 31, nil)
 			require.NoError(t, err)
 			assert.Equal(t, want, *got)
@@ -46,9 +47,9 @@ func TestTaskIsReadInEveryFormOfItsFields(t *testing.T) {
 
 func TestTaskKeepsWhatThePackageDoesNotName(t *testing.T) {
 	t.Parallel()
-	client := peopleWire(t, peopleCall{
-		method: "GET", target: "/v2/tasks/31?includeAttributes=true&includeTags=true&owner=Example%20Organization",
-		answer: `{"status":"Success","data":{"task":{"id":31,"name":"a","ownerName":"Example Organization","xid":"x-1","escalatee":null,
+	client := scripted(t, wiretest.Want{
+		Method: "GET", Target: "/v2/tasks/31?includeAttributes=true&includeTags=true&owner=Example%20Organization",
+		Answer: `{"status":"Success","data":{"task":{"id":31,"name":"a","ownerName":"Example Organization","xid":"x-1","escalatee":null,
 			"tag":[{"name":"Phishing"}],"attribute":{"id":"5","type":"Description","value":"v"},"lastModified":"2026-03-04T10:00:00",
 			"reminderDate":"2026-03-03T10:00:00Z","escalationDate":"2026-03-05T10:00:00Z","description":"d","webLink":"w","dateAdded":"2026-03-01"}}}`,
 	})
@@ -67,11 +68,11 @@ func TestTaskKeepsWhatThePackageDoesNotName(t *testing.T) {
 func TestTasksAreListedWithEveryFilter(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	client := peopleWire(t, peopleCall{
-		method: "GET",
-		target: "/v2/tasks?filters=name%5ECall,status%21Not%20Started,assignee%3Djohn%40example.com,escalatee%3Dx,overdue%3Dtrue,escalated%3Dfalse," +
+	client := scripted(t, wiretest.Want{
+		Method: "GET",
+		Target: "/v2/tasks?filters=name%5ECall,status%21Not%20Started,assignee%3Djohn%40example.com,escalatee%3Dx,overdue%3Dtrue,escalated%3Dfalse," +
 			"reminded%3Dtrue,dueDate%3C2026-01-02T03%3A04%3A05Z,dateAdded%3E2026-01-02T03%3A04%3A05Z&orParams=true&owner=Example&resultLimit=2&resultStart=4",
-		answer: `{"status":"Success","data":{"resultCount":9,"task":[{"id":"1","name":"a","ownerName":"Example"},{"id":2,"name":"b"}]}}`,
+		Answer: `{"status":"Success","data":{"resultCount":9,"task":[{"id":"1","name":"a","ownerName":"Example"},{"id":2,"name":"b"}]}}`,
 	})
 	p, err := client.InOwner("Example").Tasks.List(t.Context(), &threatconnect.TaskListOptions{
 		ListOptions: threatconnect.ListOptions{Start: 4, Limit: 2}, Any: true,
@@ -86,17 +87,17 @@ func TestTasksAreListedWithEveryFilter(t *testing.T) {
 	assert.True(t, p.More)
 	assert.Equal(t, "Example", p.Items[0].Owner.Name)
 
-	_, err = peopleWire(t).Tasks.List(t.Context(), &threatconnect.TaskListOptions{Filters: threatconnect.Filters{threatconnect.ByRating.Above(3)}})
+	_, err = scripted(t).Tasks.List(t.Context(), &threatconnect.TaskListOptions{Filters: threatconnect.Filters{threatconnect.ByRating.Above(3)}})
 	peopleRefused(t, err, "filter on rating", "")
-	_, err = peopleWire(t).Tasks.List(t.Context(), &threatconnect.TaskListOptions{ListOptions: threatconnect.ListOptions{Limit: -1}})
+	_, err = scripted(t).Tasks.List(t.Context(), &threatconnect.TaskListOptions{ListOptions: threatconnect.ListOptions{Limit: -1}})
 	peopleRefused(t, err, "list limit", "")
 }
 
 func TestAllTasksAreReadPageByPage(t *testing.T) {
 	t.Parallel()
-	client := peopleWire(t,
-		peopleCall{method: "GET", target: "/v2/tasks?resultLimit=2", answer: `{"status":"Success","data":{"resultCount":3,"task":[{"id":1},{"id":2}]}}`},
-		peopleCall{method: "GET", target: "/v2/tasks?resultLimit=2&resultStart=2", answer: `{"status":"Success","data":{"task":{"id":3}}}`},
+	client := scripted(t,
+		wiretest.Want{Method: "GET", Target: "/v2/tasks?resultLimit=2", Answer: `{"status":"Success","data":{"resultCount":3,"task":[{"id":1},{"id":2}]}}`},
+		wiretest.Want{Method: "GET", Target: "/v2/tasks?resultLimit=2&resultStart=2", Answer: `{"status":"Success","data":{"task":{"id":3}}}`},
 	)
 	all, err := threatconnect.Collect(client.Tasks.All(t.Context(), &threatconnect.TaskListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}))
 	require.NoError(t, err)
@@ -116,14 +117,14 @@ func TestTaskIsCreatedAndUpdatedWithWhatIsSet(t *testing.T) {
 		`"reminderDate":"2026-03-04T10:00:00Z","escalationDate":"2026-03-04T10:00:00Z"`
 	const users = `,"assignee":[{"userName":"analyst@example.com"},{"userName":"b"}],"escalatee":[{"userName":"c"}]`
 	const answer = `{"status":"Success","data":{"task":{"id":"31","name":"Call"}}}`
-	client := peopleWire(t,
-		peopleCall{method: "POST", target: "/v2/tasks?owner=Example%20Organization", status: http.StatusCreated, answer: answer,
-			body: `{` + shared + `,"escalated":false,"reminded":true,"overdue":false` + users + `}`},
-		peopleCall{method: "PUT", target: "/v2/tasks/31?owner=Example%20Organization", answer: answer, body: `{` + shared + users + `}`},
-		peopleCall{method: "PUT", target: "/v2/tasks/31", answer: answer, body: `{"description":"","dueDate":null,"reminderDate":null,"escalationDate":null,"assignee":[],"escalatee":[]}`},
-		peopleCall{method: "PUT", target: "/v2/tasks/31", answer: answer, body: `{"status":"Completed"}`},
-		peopleCall{method: "POST", target: "/v2/tasks", answer: answer, body: `{"name":"x"}`},
-		peopleCall{method: "DELETE", target: "/v2/tasks/31?owner=Example"},
+	client := scripted(t,
+		wiretest.Want{Method: "POST", Target: "/v2/tasks?owner=Example%20Organization", Status: http.StatusCreated, Answer: answer,
+			Body: `{` + shared + `,"escalated":false,"reminded":true,"overdue":false` + users + `}`},
+		wiretest.Want{Method: "PUT", Target: "/v2/tasks/31?owner=Example%20Organization", Answer: answer, Body: `{` + shared + users + `}`},
+		wiretest.Want{Method: "PUT", Target: "/v2/tasks/31", Answer: answer, Body: `{"description":"","dueDate":null,"reminderDate":null,"escalationDate":null,"assignee":[],"escalatee":[]}`},
+		wiretest.Want{Method: "PUT", Target: "/v2/tasks/31", Answer: answer, Body: `{"status":"Completed"}`},
+		wiretest.Want{Method: "POST", Target: "/v2/tasks", Answer: answer, Body: `{"name":"x"}`},
+		wiretest.Want{Method: "DELETE", Target: "/v2/tasks/31?owner=Example"},
 	)
 	got, err := client.InOwner("Example Organization").Tasks.Create(t.Context(), &full)
 	require.NoError(t, err)
@@ -146,7 +147,7 @@ func TestTaskIsCreatedAndUpdatedWithWhatIsSet(t *testing.T) {
 
 func TestTaskThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	t.Parallel()
-	tasks := peopleWire(t).Tasks
+	tasks := scripted(t).Tasks
 	for name, c := range map[string]struct {
 		task         *threatconnect.Task
 		field, value string
@@ -194,10 +195,10 @@ func TestTaskThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 
 func TestTaskIsAResource(t *testing.T) {
 	t.Parallel()
-	client := peopleWire(t,
-		peopleCall{method: "POST", target: "/v2/tasks/31/tags/a%2Fb?owner=Example", status: http.StatusCreated},
-		peopleCall{method: "GET", target: "/v2/tasks/31/attributes?resultLimit=500", answer: `{"status":"Success","data":{"attribute":[]}}`},
-		peopleCall{method: "DELETE", target: "/v2/tasks/31/securityLabels/TLP%3AAMBER%2BSTRICT"},
+	client := scripted(t,
+		wiretest.Want{Method: "POST", Target: "/v2/tasks/31/tags/a%2Fb?owner=Example", Status: http.StatusCreated},
+		wiretest.Want{Method: "GET", Target: "/v2/tasks/31/attributes?resultLimit=500", Answer: `{"status":"Success","data":{"attribute":[]}}`},
+		wiretest.Want{Method: "DELETE", Target: "/v2/tasks/31/securityLabels/TLP%3AAMBER%2BSTRICT"},
 	)
 	require.NoError(t, client.Tags.Add(t.Context(), &threatconnect.Task{ID: 31, Owner: threatconnect.Owner{Name: "Example"}}, "a/b"))
 	_, err := client.Attributes.On(t.Context(), threatconnect.TaskRef{ID: 31})

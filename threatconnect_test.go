@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestMain(m *testing.M) {
@@ -176,12 +177,12 @@ func TestNothingThatIsPrintedHoldsASecret(t *testing.T) {
 	require.NoError(t, err)
 	var signatures []string
 	var log bytes.Buffer
-	failing := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+	failing := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		signatures = append(signatures, strings.TrimPrefix(req.Header.Get("Authorization"), "TC access:"))
 		if strings.HasSuffix(req.URL.Path, "/tags/reset") {
 			return nil, fmt.Errorf("cannot send %s", req.URL)
 		}
-		return reply(400, `{"status":"Failure","message":"The host VERY-EVIL.example is refused"}`), nil
+		return wiretest.Reply(400, `{"status":"Failure","message":"The host VERY-EVIL.example is refused"}`), nil
 	}), threatconnect.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 	_, refused := failing.Indicators.Hosts.Get(t.Context(), value, nil)
 	require.Error(t, refused)

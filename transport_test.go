@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // proxyAt is the Proxy function of a transport.
@@ -242,7 +243,7 @@ func TestThreatCredentialsStayAtTheBaseURL(t *testing.T) {
 		header := []string{"Location", place, "Content-Location", place, "Link", "<" + place + `>; rel="next"`, "Refresh", "0; url=" + place, "Alt-Svc", `h2="evil.example:443"`, "Set-Cookie", "a=b; Domain=evil.example"}
 		thing := `{"id":1,"webLink":"` + place + `","href":"` + place + `","next":"` + place + `","summary":"a.example","type":"Host","name":"x"}`
 		for _, status := range []int{200, 201, 301, 302, 303, 307, 308} {
-			s := &script{steps: steps{answer(status, `{"status":"Success","next":"`+place+`","data":{"next":"`+place+`","resultCount":3,"host":`+thing+`,"indicator":[`+thing+`],"group":[`+thing+`]}}`, header...)}}
+			s := &wiretest.Steps{Do: steps{wiretest.Answer(status, `{"status":"Success","next":"`+place+`","data":{"next":"`+place+`","resultCount":3,"host":`+thing+`,"indicator":[`+thing+`],"group":[`+thing+`]}}`, header...)}}
 			c := clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 2, BaseDelay: 1, MaxDelay: 1}))
 			if i == 0 {
 				for _, call := range shapeCalls {
@@ -253,12 +254,12 @@ func TestThreatCredentialsStayAtTheBaseURL(t *testing.T) {
 				_ = call(t.Context(), c)
 			}
 			for n := range c.Indicators.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 1}}) {
-				if n == nil || s.count() > 1000 {
+				if n == nil || s.Count() > 1000 {
 					break
 				}
 			}
-			sentTo(t, s.sent)
-			total += s.count()
+			sentTo(t, s.Sent)
+			total += s.Count()
 		}
 	}
 	require.Greater(t, total, 500)
@@ -267,19 +268,19 @@ func TestThreatCredentialsStayAtTheBaseURL(t *testing.T) {
 	refused := []string{"", "v2/whoami", "https://evil.example/", "http:/evil", "/v2/../../other", "/../x", "/v2/%2e%2e/%2E%2E/x", "/v2/.%2e/x", "/v2/./x", "/v2/..", "/v2/whoami?a=b", "/v2/whoami#x", `/v2\..\x`, "/v2/a b", "/v2/%", "/v2/%zz", "/v2/\r\nHost: evil.example", "/v2/é", "/v2/@evil.example:443 HTTP/1.1"}
 	sent := []string{"/v2/whoami", "//evil.example/x", "///x", "//", "/v2/@evil.example", "/@evil.example/", "/:443/", "/v2/https:%2F%2Fevil.example", "/v2/%2f..%2f..%2fx", "/v2/..x/...", "/v2/;/x"}
 	for _, p := range append(slices.Clone(refused), sent...) {
-		s := &script{steps: steps{answer(200, "{}")}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, "{}")}}
 		resp, err := clientOf(t, s).Do(t.Context(), threatconnect.Request{Method: "GET", Path: p})
 		if err == nil {
 			_ = resp.Body.Close()
 		}
 		if slices.Contains(refused, p) {
 			require.ErrorIs(t, err, threatconnect.ErrValidation, p)
-			require.Zero(t, s.count(), p)
+			require.Zero(t, s.Count(), p)
 			continue
 		}
 		require.NoError(t, err, p)
-		require.Equal(t, 1, s.count())
-		req := s.sent[0]
+		require.Equal(t, 1, s.Count())
+		req := s.Sent[0]
 		assert.Equal(t, "https tc.example tc.example", req.URL.Scheme+" "+req.URL.Host+" "+req.Host, p)
 		assert.Equal(t, "/api"+p, req.URL.RequestURI())
 		again, err := url.Parse(req.URL.String())
@@ -287,15 +288,15 @@ func TestThreatCredentialsStayAtTheBaseURL(t *testing.T) {
 		assert.Equal(t, "tc.example", again.Host, p)
 	}
 	for _, name := range []string{"Authorization", "Host", "Timestamp", "authorization"} {
-		_, err := clientOf(t, &script{}).Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/whoami", Header: http.Header{name: {"evil.example"}}})
+		_, err := clientOf(t, &wiretest.Steps{}).Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/whoami", Header: http.Header{name: {"evil.example"}}})
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 	}
 
 	// The address of a trigger is a credential, and so is its password.
 	var asked []string
-	rt := roundTripper(func(req *http.Request) (*http.Response, error) {
+	rt := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		asked = append(asked, req.URL.String())
-		return reply(307, "", "Location", "https://evil.example/", "Refresh", "0; url=https://evil.example/"), nil
+		return wiretest.Reply(307, "", "Location", "https://evil.example/", "Refresh", "0; url=https://evil.example/"), nil
 	})
 	const address = "https://tc.example/api/playbook/" + secretTrigger
 	trigger, err := threatconnect.NewPlaybookTrigger(address, &threatconnect.PlaybookTriggerOptions{Username: "user", Password: proxyPassword, HTTPClient: &http.Client{Transport: rt}})

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -74,13 +75,13 @@ func TestAttributeTypesAreListed(t *testing.T) {
 
 func TestAttributeTypesOnTheWire(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t,
-		relatedStep{target: "/v2/types/attributeTypes?allowMarkdown=false&includes=validationRule&maxLength=500&owner=Example%20Source&resultLimit=500&system=true",
-			answer: `{"status":"Success","data":{"attributeType":[{"name":"Port","system":"true","allowMarkdown":false,"maxLength":"500",
+	c := owned(t,
+		wiretest.Want{Target: "/v2/types/attributeTypes?allowMarkdown=false&includes=validationRule&maxLength=500&owner=Example%20Source&resultLimit=500&system=true",
+			Answer: `{"status":"Success","data":{"attributeType":[{"name":"Port","system":"true","allowMarkdown":false,"maxLength":"500",
 				"validationRule":{"text":"[0-9]+"},"description":"x"},{"name":"Bare","validationRule":null}]}}`},
-		relatedStep{target: "/v2/types/attributeTypes?owner=Example%20Source&resultLimit=500",
-			answer: `{"status":"Success","data":{"attributeType":[{"name":"Port","maxLength":"500"},{"name":"Bare"},{"name":"Odd","maxLength":-1}]}}`},
-		relatedStep{target: "/v2/types/attributeTypes/Source%20Port?includes=validationRule", answer: `{"status":"Success","data":{"attributeType":{"name":"Source Port"}}}`},
+		wiretest.Want{Target: "/v2/types/attributeTypes?owner=Example%20Source&resultLimit=500",
+			Answer: `{"status":"Success","data":{"attributeType":[{"name":"Port","maxLength":"500"},{"name":"Bare"},{"name":"Odd","maxLength":-1}]}}`},
+		wiretest.Want{Target: "/v2/types/attributeTypes/Source%20Port?includes=validationRule", Answer: `{"status":"Success","data":{"attributeType":{"name":"Source Port"}}}`},
 	)
 	types := all(t, c.Types.Attributes(t.Context(), &threatconnect.AttributeTypeListOptions{
 		System: new(true), AllowMarkdown: new(false), MaxLength: 500, Rules: true}))
@@ -142,11 +143,11 @@ func TestFileOccurrencesAreWrittenAndRead(t *testing.T) {
 func TestFileOccurrencesOnTheWire(t *testing.T) {
 	t.Parallel()
 	const base = "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/fileOccurrences"
-	c := relatedScript(t,
-		relatedStep{target: base + relatedPage, answer: `{"status":"Success","data":{"fileOccurrence":{"id":7,"path":"/tmp","date":"2026-01-02T03:04:05Z"}}}`},
-		relatedStep{method: "POST", target: base + relatedOwner, body: `{"fileName":"a b","date":"2026-01-02T03:04:05Z"}`, status: 502, answer: "bad gateway"},
-		relatedStep{method: "PUT", target: base + "/7" + relatedOwner, body: `{"path":"/var"}`, answer: `{"status":"Success","data":{"fileOccurrence":{"id":7}}}`},
-		relatedStep{method: "PUT", target: base + "/7" + relatedOwner, body: `{"fileName":"","date":null}`, answer: `{"status":"Success","data":{"fileOccurrence":{"id":7}}}`},
+	c := owned(t,
+		wiretest.Want{Target: base + relatedPage, Answer: `{"status":"Success","data":{"fileOccurrence":{"id":7,"path":"/tmp","date":"2026-01-02T03:04:05Z"}}}`},
+		wiretest.Want{Method: "POST", Target: base + relatedOwner, Body: `{"fileName":"a b","date":"2026-01-02T03:04:05Z"}`, Status: 502, Answer: "bad gateway"},
+		wiretest.Want{Method: "PUT", Target: base + "/7" + relatedOwner, Body: `{"path":"/var"}`, Answer: `{"status":"Success","data":{"fileOccurrence":{"id":7}}}`},
+		wiretest.Want{Method: "PUT", Target: base + "/7" + relatedOwner, Body: `{"fileName":"","date":null}`, Answer: `{"status":"Success","data":{"fileOccurrence":{"id":7}}}`},
 	)
 	on, err := c.FileOccurrences.On(t.Context(), relatedFile)
 	require.NoError(t, err)

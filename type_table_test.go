@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -101,23 +102,23 @@ func TestCustomIndicatorsOfMixedListsAreResources(t *testing.T) {
 func TestTypesThatTheInstanceDoesNotHaveAreAskedForOnceAMinute(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
-	s := &script{steps: steps{answer(200, walletTypes), answer(200, walletTypes), answer(200, `{"data":{"hashtag":{"Hashtag":"#a","id":1}}}`)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, walletTypes), wiretest.Answer(200, walletTypes), wiretest.Answer(200, `{"data":{"hashtag":{"Hashtag":"#a","id":1}}}`)}}
 	c := clientOf(t, s, threatconnect.WithClock(func() time.Time { return now }))
 	for _, typ := range []threatconnect.IndicatorType{"Purse", "Broken", "Purse"} {
 		_, err := c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: typ, Value: "x"}, nil)
 		require.ErrorIs(t, err, threatconnect.ErrValidation)
 		assert.ErrorContains(t, err, "which this instance does not have")
 	}
-	assert.Len(t, s.sent, 1)
+	assert.Len(t, s.Sent, 1)
 	now = now.Add(time.Minute)
 	_, err := c.InOwner("Other").Indicators.Custom("Purse").Get(t.Context(), "x", nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
-	assert.Len(t, s.sent, 2)
+	assert.Len(t, s.Sent, 2)
 	now = now.Add(-time.Hour)
 	got, err := c.Indicators.Hashtags.Get(t.Context(), "#a", nil)
 	require.NoError(t, err)
 	assert.Equal(t, "#a", got.Hashtag)
-	assert.Len(t, s.sent, 3, "a type that is known stays known")
+	assert.Len(t, s.Sent, 3, "a type that is known stays known")
 	_, err = c.Indicators.Custom(threatconnect.TypeHost).Get(t.Context(), "a.example", nil)
 	require.ErrorContains(t, err, "which has a service of its own")
 }
@@ -126,13 +127,13 @@ func TestTypesAreReadByOneCallAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reads := 0
-		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("id", "key"), threatconnect.WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("id", "key"), threatconnect.WithTransport(wiretest.Func(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/api/v2/types/indicatorTypes" {
 				reads++
 				time.Sleep(time.Second)
-				return answer(200, walletTypes)(r)
+				return wiretest.Answer(200, walletTypes)(r)
 			}
-			return answer(200, `{"data":{"wallet":{"Coin":"a","Id":"b"}}}`)(r)
+			return wiretest.Answer(200, `{"data":{"wallet":{"Coin":"a","Id":"b"}}}`)(r)
 		})))
 		require.NoError(t, err)
 		var running sync.WaitGroup

@@ -13,12 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
 func TestIdentifiersThatAreNotSent(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, whoami)}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 	c := clientOf(t, s)
 	group := threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 1}
 	for _, v := range []string{"", ".", "..", "\x00", "a\x00b", "a\r\nX-Evil: 1", "\r\n", "a\nb"} {
@@ -33,7 +34,7 @@ func TestIdentifiersThatAreNotSent(t *testing.T) {
 		require.ErrorIs(t, c.SecurityLabels.Remove(t.Context(), group, v), threatconnect.ErrValidation, "label %q", v)
 	}
 	require.ErrorIs(t, c.Tasks.Assignees.Remove(t.Context(), threatconnect.TaskRef{ID: 1}, ".."), threatconnect.ErrValidation)
-	assert.Zero(t, s.count())
+	assert.Zero(t, s.Count())
 }
 
 func TestAURLOf8KBIsSentAndFoundAgain(t *testing.T) {
@@ -48,10 +49,10 @@ func TestAURLOf8KBIsSentAndFoundAgain(t *testing.T) {
 		assert.Equal(t, v, got.Text)
 	}
 	// A front that refuses such a line is told from the platform.
-	s := &script{steps: steps{answer(414, "<html><h1>Request-URI Too Long", "Content-Type", "text/html")}}
+	s := &wiretest.Steps{Do: steps{wiretest.Answer(414, "<html><h1>Request-URI Too Long", "Content-Type", "text/html")}}
 	_, err := clientOf(t, s).Indicators.URLs.Get(t.Context(), "http://example.com/"+strings.Repeat("x", 8<<10), nil)
 	require.ErrorContains(t, err, "414 Request URI Too Long; an HTML page came")
-	assert.Equal(t, 1, s.count())
+	assert.Equal(t, 1, s.Count())
 }
 
 // TestThreatLinksAreNeverFetched has a platform that puts addresses of another server wherever

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // victimAssetKinds are the five kinds as they stand on the wire.
@@ -47,14 +48,14 @@ func TestVictimAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 			typ := k.asset.Type()
 			at := "/v2/victims/41/victimAssets/" + k.branch
 			single := `{"status":"Success","data":{"` + k.entity + `":{"id":"7","type":"` + string(typ) + `","webLink":"w",` + k.body[1:] + `}}`
-			client := peopleWire(t,
-				peopleCall{method: "POST", target: at + "?owner=Example", status: http.StatusCreated, body: k.body, answer: single},
-				peopleCall{method: "PUT", target: at + "/7?owner=Example", body: k.body, answer: single},
-				peopleCall{method: "GET", target: at + "/7?owner=Example", answer: single},
-				peopleCall{method: "GET", target: at + "?owner=Example&resultLimit=500",
-					answer: `{"status":"Success","data":{"resultCount":1,"victimAsset":[{"id":"7","name":"` + k.asset.Summary() + `","type":"` + string(typ) + `","webLink":"w"}]}}`},
-				peopleCall{method: "GET", target: at + "?owner=Example&resultLimit=500", answer: `{"status":"Success","data":{"` + k.entity + `":[{"id":7,` + k.body[1:] + `]}}`},
-				peopleCall{method: "DELETE", target: at + "/7?owner=Example"},
+			client := scripted(t,
+				wiretest.Want{Method: "POST", Target: at + "?owner=Example", Status: http.StatusCreated, Body: k.body, Answer: single},
+				wiretest.Want{Method: "PUT", Target: at + "/7?owner=Example", Body: k.body, Answer: single},
+				wiretest.Want{Method: "GET", Target: at + "/7?owner=Example", Answer: single},
+				wiretest.Want{Method: "GET", Target: at + "?owner=Example&resultLimit=500",
+					Answer: `{"status":"Success","data":{"resultCount":1,"victimAsset":[{"id":"7","name":"` + k.asset.Summary() + `","type":"` + string(typ) + `","webLink":"w"}]}}`},
+				wiretest.Want{Method: "GET", Target: at + "?owner=Example&resultLimit=500", Answer: `{"status":"Success","data":{"` + k.entity + `":[{"id":7,` + k.body[1:] + `]}}`},
+				wiretest.Want{Method: "DELETE", Target: at + "/7?owner=Example"},
 			)
 			victim := threatconnect.VictimRef{ID: 41, Owner: "Example"}
 			made, err := client.VictimAssets.Add(t.Context(), victim, k.asset)
@@ -84,7 +85,7 @@ func TestVictimAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 
 func TestVictimAssetsOfAllKindsAreToldApartByTheirType(t *testing.T) {
 	t.Parallel()
-	client := peopleWire(t, peopleCall{method: "GET", target: "/v2/victims/41/victimAssets?resultLimit=500", answer: `{"status":"Success","data":{"victimAsset":[
+	client := scripted(t, wiretest.Want{Method: "GET", Target: "/v2/victims/41/victimAssets?resultLimit=500", Answer: `{"status":"Success","data":{"victimAsset":[
 		{"id":"1","name":"jo@example.com","type":"EmailAddress"},{"id":2,"name":"jo","type":"NetworkAccount"},{"id":3,"name":"555-0100","type":"Phone Number"},
 		{"id":4,"name":"555-0101","type":"phone"},{"id":5,"name":"@jo","type":"Social Network"},{"id":6,"name":"https://example.com","type":"Website"},
 		{"id":7,"name":"K1ABC","type":"Callsign","band":"20m"}]}}`})
@@ -109,7 +110,7 @@ func TestVictimAssetsOfAllKindsAreToldApartByTheirType(t *testing.T) {
 
 func TestVictimAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	t.Parallel()
-	s := peopleWire(t).VictimAssets
+	s := scripted(t).VictimAssets
 	victim := threatconnect.VictimRef{ID: 41}
 	var none *threatconnect.VictimPhone
 	for name, c := range map[string]struct {
@@ -170,8 +171,8 @@ func TestVictimAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 
 func TestNothingOfAVictimAssetStandsInAnError(t *testing.T) {
 	t.Parallel()
-	client := peopleWire(t, peopleCall{method: "POST", target: "/v2/victims/41/victimAssets/networkAccounts", body: `{"account":"jo.example","network":"CORP"}`,
-		status: http.StatusBadRequest, answer: `{"status":"Failure","message":"jo.example in CORP: no"}`})
+	client := scripted(t, wiretest.Want{Method: "POST", Target: "/v2/victims/41/victimAssets/networkAccounts", Body: `{"account":"jo.example","network":"CORP"}`,
+		Status: http.StatusBadRequest, Answer: `{"status":"Failure","message":"jo.example in CORP: no"}`})
 	_, err := client.VictimAssets.Add(t.Context(), threatconnect.VictimRef{ID: 41}, &threatconnect.VictimNetworkAccount{Account: "jo.example", Network: "CORP"})
 	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
 	assert.NotContains(t, err.Error(), "jo.example")

@@ -8,18 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 func TestVictimRemembersTheOwnerItWasAskedForIn(t *testing.T) {
 	t.Parallel()
 	const answer = `{"status":"Success","data":{"victim":{"id":"41","name":"Jo Example","org":"Example Inc","suborg":"","workLocation":"Berlin",
 		"nationality":"German","description":"Finance","webLink":"w","xid":"x-1","tag":[{"name":"VIP"}],"attribute":[]}}}`
-	client := peopleWire(t,
-		peopleCall{method: "GET", target: "/v2/victims/41?includeAttributes=true&includeTags=true&owner=Example%20Source", answer: answer},
-		peopleCall{method: "POST", target: "/v2/victims/41/tags/VIP?owner=Example%20Source", status: http.StatusCreated},
-		peopleCall{method: "GET", target: "/v2/victims/41", answer: answer},
-		peopleCall{method: "GET", target: "/v2/victims?filters=name%5EJo&includeTags=true&orParams=true&owner=Example&resultLimit=1",
-			answer: `{"status":"Success","data":{"resultCount":2,"victim":{"id":41,"name":"Jo"}}}`},
+	client := scripted(t,
+		wiretest.Want{Method: "GET", Target: "/v2/victims/41?includeAttributes=true&includeTags=true&owner=Example%20Source", Answer: answer},
+		wiretest.Want{Method: "POST", Target: "/v2/victims/41/tags/VIP?owner=Example%20Source", Status: http.StatusCreated},
+		wiretest.Want{Method: "GET", Target: "/v2/victims/41", Answer: answer},
+		wiretest.Want{Method: "GET", Target: "/v2/victims?filters=name%5EJo&includeTags=true&orParams=true&owner=Example&resultLimit=1",
+			Answer: `{"status":"Success","data":{"resultCount":2,"victim":{"id":41,"name":"Jo"}}}`},
 	)
 	opts := &threatconnect.VictimGetOptions{Include: threatconnect.Include{Tags: true, Attributes: true}}
 	got, err := client.InOwner("Example Source").Victims.Get(t.Context(), 41, opts)
@@ -48,9 +49,9 @@ func TestVictimRemembersTheOwnerItWasAskedForIn(t *testing.T) {
 
 func TestAllVictimsAreReadPageByPage(t *testing.T) {
 	t.Parallel()
-	client := peopleWire(t,
-		peopleCall{method: "GET", target: "/v2/victims?resultLimit=1", answer: `{"status":"Success","data":{"resultCount":2,"victim":[{"id":1}]}}`},
-		peopleCall{method: "GET", target: "/v2/victims?resultLimit=1&resultStart=1", answer: `{"status":"Success","data":{"victim":[{"id":2}]}}`},
+	client := scripted(t,
+		wiretest.Want{Method: "GET", Target: "/v2/victims?resultLimit=1", Answer: `{"status":"Success","data":{"resultCount":2,"victim":[{"id":1}]}}`},
+		wiretest.Want{Method: "GET", Target: "/v2/victims?resultLimit=1&resultStart=1", Answer: `{"status":"Success","data":{"victim":[{"id":2}]}}`},
 	)
 	all, err := threatconnect.Collect(client.Victims.All(t.Context(), &threatconnect.VictimListOptions{ListOptions: threatconnect.ListOptions{Limit: 1}}))
 	require.NoError(t, err)
@@ -61,12 +62,12 @@ func TestVictimIsCreatedAndUpdatedWithItsName(t *testing.T) {
 	t.Parallel()
 	const answer = `{"status":"Success","data":{"victim":{"id":41,"name":"Jo"}}}`
 	const body = `{"name":"Jo","description":"d","org":"o","suborg":"s","workLocation":"w","nationality":"n"}`
-	client := peopleWire(t,
-		peopleCall{method: "POST", target: "/v2/victims?owner=Example", status: http.StatusCreated, body: body, answer: answer},
-		peopleCall{method: "PUT", target: "/v2/victims/41?owner=Example", body: body, answer: answer},
-		peopleCall{method: "PUT", target: "/v2/victims/41", body: `{"name":"Jo","org":""}`, answer: answer},
-		peopleCall{method: "POST", target: "/v2/victims", body: `{"name":"Jo"}`, answer: answer},
-		peopleCall{method: "DELETE", target: "/v2/victims/41"},
+	client := scripted(t,
+		wiretest.Want{Method: "POST", Target: "/v2/victims?owner=Example", Status: http.StatusCreated, Body: body, Answer: answer},
+		wiretest.Want{Method: "PUT", Target: "/v2/victims/41?owner=Example", Body: body, Answer: answer},
+		wiretest.Want{Method: "PUT", Target: "/v2/victims/41", Body: `{"name":"Jo","org":""}`, Answer: answer},
+		wiretest.Want{Method: "POST", Target: "/v2/victims", Body: `{"name":"Jo"}`, Answer: answer},
+		wiretest.Want{Method: "DELETE", Target: "/v2/victims/41"},
 	)
 	v := &threatconnect.Victim{Name: " Jo ", Description: "d", Org: "o", Suborg: "s", WorkLocation: "w", Nationality: "n",
 		Owner: threatconnect.Owner{Name: "Example"}}
@@ -86,7 +87,7 @@ func TestVictimIsCreatedAndUpdatedWithItsName(t *testing.T) {
 
 func TestVictimThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	t.Parallel()
-	victims := peopleWire(t).Victims
+	victims := scripted(t).Victims
 	for name, c := range map[string]struct {
 		victim *threatconnect.Victim
 		field  string
@@ -128,14 +129,14 @@ func TestVictimThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	peopleRefused(t, err, "list start", "")
 	peopleRefused(t, victims.Delete(t.Context(), 0), "victim id", "")
 	var none *threatconnect.Victim
-	_, err = peopleWire(t).Tags.On(t.Context(), none)
+	_, err = scripted(t).Tags.On(t.Context(), none)
 	peopleRefused(t, err, "resource", "")
 }
 
 func TestNothingOfAVictimStandsInAnError(t *testing.T) {
 	t.Parallel()
-	client := peopleWire(t, peopleCall{method: "POST", target: "/v2/victims", body: `{"name":"Jo Example","org":"Example Inc"}`,
-		status: http.StatusBadRequest, answer: `{"status":"Failure","message":"Jo Example of Example Inc is no victim"}`})
+	client := scripted(t, wiretest.Want{Method: "POST", Target: "/v2/victims", Body: `{"name":"Jo Example","org":"Example Inc"}`,
+		Status: http.StatusBadRequest, Answer: `{"status":"Failure","message":"Jo Example of Example Inc is no victim"}`})
 	_, err := client.Victims.Create(t.Context(), &threatconnect.Victim{Name: "Jo Example", Org: "Example Inc"})
 	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
 	assert.NotContains(t, err.Error(), "Jo Example")

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	tc "github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // shapeNumber finds the ids, counts and versions in a body, except the size of a list, which has to
@@ -95,10 +96,10 @@ func TestIDsThatAreSentHave64Bits(t *testing.T) {
 			return c.FileOccurrences.Remove(ctx, tc.NewFile("d41d8cd98f00b204e9800998ecf8427e"), id)
 		},
 	} {
-		s := &script{steps: steps{answer(400, "")}}
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(400, "")}}
 		require.Error(t, call(t.Context(), clientOf(t, s)), want)
-		require.Equal(t, 1, s.count(), want)
-		assert.Equal(t, want, s.sent[0].Method+" "+strings.TrimPrefix(strings.ReplaceAll(s.sent[0].URL.RequestURI(), fmt.Sprint(int64(id)), "N"), "/api"))
+		require.Equal(t, 1, s.Count(), want)
+		assert.Equal(t, want, s.Sent[0].Method+" "+strings.TrimPrefix(strings.ReplaceAll(s.Sent[0].URL.RequestURI(), fmt.Sprint(int64(id)), "N"), "/api"))
 	}
 
 	// Numbers in bodies.
@@ -121,13 +122,13 @@ func TestIDsThatAreSentHave64Bits(t *testing.T) {
 	}
 	for want, call := range bodies {
 		var sent string
-		c := clientOf(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+		c := clientOf(t, wiretest.Func(func(r *http.Request) (*http.Response, error) {
 			var raw json.RawMessage
 			if err := json.NewDecoder(r.Body).Decode(&raw); err != nil {
 				return nil, err
 			}
 			sent = string(raw)
-			return reply(400, ""), nil
+			return wiretest.Reply(400, ""), nil
 		}))
 		require.Error(t, call(t.Context(), c))
 		assert.Contains(t, sent, strings.ReplaceAll(want, "N", fmt.Sprint(int64(id))))
@@ -144,12 +145,12 @@ func dropped[T any](call func(ctx context.Context, c *tc.Client) (T, error)) fun
 
 func TestThePageAtTheEndOfAllNumbersIsTheLast(t *testing.T) {
 	t.Parallel()
-	c := clientOf(t, &script{steps: steps{answer(200, `{"data":{"resultCount":5,"host":[{"hostName":"a.example"}]}}`)}})
+	c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"resultCount":5,"host":[{"hostName":"a.example"}]}}`)}})
 	page, err := c.Indicators.Hosts.List(t.Context(), &tc.IndicatorListOptions{ListOptions: tc.ListOptions{Start: math.MaxInt, Limit: 1}})
 	require.NoError(t, err)
 	assert.False(t, page.More)
 
-	c = clientOf(t, &script{steps: steps{answer(200, `{"data":{"resultCount":9223372036854775807,"host":[{"hostName":"a.example"}]}}`)}})
+	c = clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"resultCount":9223372036854775807,"host":[{"hostName":"a.example"}]}}`)}})
 	page, err = c.Indicators.Hosts.List(t.Context(), nil)
 	require.NoError(t, err)
 	assert.Equal(t, int64(math.MaxInt64), page.Total)

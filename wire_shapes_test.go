@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -259,7 +260,7 @@ func TestContentsWaitForAnEndThatIsSeen(t *testing.T) {
 		cfg := appendConfig()
 		cfg.RetryFor = 5 * time.Minute
 		uploaded := false
-		w, err := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+		w, err := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			uploaded = uploaded || isUpload(req)
 			if uploaded && req.Method == http.MethodGet {
 				return nil, fmt.Errorf("read: connection reset by peer") // the end of the job is never seen

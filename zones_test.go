@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	tc "github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // The zone that TZ names is the one that the tests run in: a zone that cannot be found would be UTC,
@@ -69,7 +70,7 @@ func TestDatesOnTheWireAreInUTC(t *testing.T) {
 			"a batch item's dates": func(c *tc.Client) error { return importDate(t, c, at) },
 		} {
 			var sent strings.Builder
-			c := clientOf(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+			c := clientOf(t, wiretest.Func(func(r *http.Request) (*http.Response, error) {
 				sent.WriteString(strings.ReplaceAll(r.URL.RawQuery, "%3A", ":"))
 				if r.Body != nil {
 					if _, err := io.Copy(&sent, r.Body); err != nil {
@@ -77,16 +78,16 @@ func TestDatesOnTheWireAreInUTC(t *testing.T) {
 					}
 				}
 				if r.URL.Path == "/api/v2/batch" {
-					return reply(201, `{"status":"Success","data":{"batchId":"1"}}`), nil
+					return wiretest.Reply(201, `{"status":"Success","data":{"batchId":"1"}}`), nil
 				}
-				return reply(400, ""), nil
+				return wiretest.Reply(400, ""), nil
 			}))
 			require.Error(t, call(c), name)
 			assert.Contains(t, sent.String(), want, "%s in %s", name, at.Location())
 		}
 	}
 	for _, text := range []string{want, "2026-03-08T23:45:06", "2026-03-09T05:15:06+05:30", "2026-03-08T18:45:06-05:00Z"} {
-		c := clientOf(t, &script{steps: steps{answer(200, `{"data":{"incident":{"id":1,"eventDate":"`+text+`"}}}`)}})
+		c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"incident":{"id":1,"eventDate":"`+text+`"}}}`)}})
 		got, err := c.Groups.Incidents.Get(ctx, 1, nil)
 		require.NoError(t, err)
 		assert.Equal(t, moment, got.EventDate, text)

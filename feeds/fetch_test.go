@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 const listFeed = "203.0.113.1\n203.0.113.2\n"
@@ -64,11 +65,6 @@ func zipped(t *testing.T, text string) []byte {
 	require.NoError(t, z.Close())
 	return b.Bytes()
 }
-
-// roundTrip is a transport.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // answer returns a response.
 func answer(status int, body io.Reader, header ...string) *http.Response {
@@ -128,7 +124,7 @@ func TestFetchIsConditional(t *testing.T) {
 func TestAFeedWithoutETagIsAlwaysFetched(t *testing.T) {
 	t.Parallel()
 	status := http.StatusOK
-	f := &Fetcher{Client: clientOf(t), Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	f := &Fetcher{Client: clientOf(t), Transport: wiretest.Func(func(r *http.Request) (*http.Response, error) {
 		assert.Empty(t, r.Header.Get("If-None-Match")+r.Header.Get("If-Modified-Since"))
 		return answer(status, strings.NewReader(listFeed), "ETag", strings.Repeat("x", 5000)), nil
 	})}
@@ -170,7 +166,7 @@ func TestFetchDecompresses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				f := &Fetcher{Client: clientOf(t), Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				f := &Fetcher{Client: clientOf(t), Transport: wiretest.Func(func(r *http.Request) (*http.Response, error) {
 					assert.Equal(t, "gzip", r.Header.Get("Accept-Encoding"))
 					resp := answer(http.StatusOK, bytes.NewReader(tc.body), "Content-Encoding", tc.encoding)
 					resp.ContentLength = int64(len(tc.body))
@@ -211,7 +207,7 @@ func TestThreatDownloadsAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := &Fetcher{Client: clientOf(t), MaxBytes: tc.max, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			f := &Fetcher{Client: clientOf(t), MaxBytes: tc.max, Transport: wiretest.Func(func(*http.Request) (*http.Response, error) {
 				resp := answer(http.StatusOK, bytes.NewReader(tc.body), "Content-Encoding", tc.encoding)
 				if tc.length {
 					resp.ContentLength = int64(len(tc.body))
@@ -266,7 +262,7 @@ func (w waiting) Read(p []byte) (int, error) {
 func TestABodyThatStallsIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := &Fetcher{Client: clientOf(t), Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		f := &Fetcher{Client: clientOf(t), Transport: wiretest.Func(func(r *http.Request) (*http.Response, error) {
 			return answer(http.StatusOK, waiting{strings.NewReader(listFeed), r.Context()}), nil
 		})}
 		d, err := f.Fetch(t.Context(), "https://feed.example/list.txt", threatconnect.Cursor{})
@@ -334,7 +330,7 @@ func TestFetchRetries(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				attempts, works := 0, false
-				f := &Fetcher{Client: clientOf(t), Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+				f := &Fetcher{Client: clientOf(t), Transport: wiretest.Func(func(*http.Request) (*http.Response, error) {
 					attempts++
 					switch {
 					case works && attempts == maxAttempts:
@@ -376,7 +372,7 @@ func TestFetchRetriesWhatStallsOrBreaksBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		attempts := 0
-		f := &Fetcher{Client: clientOf(t), Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		f := &Fetcher{Client: clientOf(t), Transport: wiretest.Func(func(r *http.Request) (*http.Response, error) {
 			attempts++
 			switch attempts {
 			case 1: // no response
@@ -427,7 +423,7 @@ func TestThreatFetcherSendsNoCredentials(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var asked []*http.Request
-			f := &Fetcher{Client: clientOf(t), Header: http.Header{"X-Key": {"header-secret"}}, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			f := &Fetcher{Client: clientOf(t), Header: http.Header{"X-Key": {"header-secret"}}, Transport: wiretest.Func(func(r *http.Request) (*http.Response, error) {
 				asked = append(asked, r)
 				if strings.HasSuffix(r.URL.Path, "/a") {
 					return answer(http.StatusFound, strings.NewReader(""), "Location", tc.to), nil
@@ -470,7 +466,7 @@ func TestErrorsOfFetchShowNoCredential(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, leak := range []string{"user-secret", "password-secret", "query-secret/1", "key=query-secret%2F1", "header-secret", "https://feed.example/path-secret/list.txt"} {
 			err := errors.New("no responder found for " + leak)
-			f := &Fetcher{Client: clientOf(t), Header: http.Header{"X-Key": {"header-secret"}}, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			f := &Fetcher{Client: clientOf(t), Header: http.Header{"X-Key": {"header-secret"}}, Transport: wiretest.Func(func(*http.Request) (*http.Response, error) {
 				return nil, err
 			})}
 			_, ferr := f.Fetch(t.Context(), feedURL, threatconnect.Cursor{})
@@ -487,7 +483,7 @@ func TestErrorsAfterARedirectDoNotShowItsURL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, leak := range []string{"https://cdn.example/list-secret?sig=query-secret%2F1", "sig=query-secret%2F1", "query-secret/1", "/list-secret"} {
-			f := &Fetcher{Client: clientOf(t), Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			f := &Fetcher{Client: clientOf(t), Transport: wiretest.Func(func(r *http.Request) (*http.Response, error) {
 				if r.URL.Host == "feed.example" {
 					return answer(http.StatusFound, strings.NewReader(""), "Location", "https://cdn.example/list-secret?sig=query-secret%2F1"), nil
 				}
@@ -507,7 +503,7 @@ func TestHeadersAreSentOnceInAnySpelling(t *testing.T) {
 	f := &Fetcher{
 		Client: clientOf(t),
 		Header: http.Header{"authorization": {"Bearer token"}, "user-agent": {"other"}, "accept-encoding": {"br"}, "x-key": {"1", "2"}},
-		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		Transport: wiretest.Func(func(r *http.Request) (*http.Response, error) {
 			sent = r.Header
 			return answer(http.StatusOK, strings.NewReader(listFeed)), nil
 		}),
@@ -541,7 +537,7 @@ func TestFetchRefusesBeforeItSends(t *testing.T) {
 	t.Parallel()
 	anonymous, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("id", "key"))
 	require.NoError(t, err)
-	none := roundTrip(func(*http.Request) (*http.Response, error) {
+	none := wiretest.Func(func(*http.Request) (*http.Response, error) {
 		t.Error("a request was sent")
 		return nil, errors.New("none")
 	})

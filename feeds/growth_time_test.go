@@ -16,6 +16,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
+	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
 // numbered returns n texts with # replaced by their numbers.
@@ -174,7 +175,7 @@ func TestThreatFeedsTimeGrowsLinearly(t *testing.T) {
 	t.Run("gzip", func(t *testing.T) {
 		scaletest.RequireLinear(t, 1<<20, 8, func(n int) func() {
 			body := zipped(t, strings.Repeat("a", n))
-			f := Fetcher{Client: clientOf(t), Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			f := Fetcher{Client: clientOf(t), Transport: wiretest.Func(func(*http.Request) (*http.Response, error) {
 				return answer(http.StatusOK, bytes.NewReader(body)), nil
 			})}
 			return func() {

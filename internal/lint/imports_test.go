@@ -69,6 +69,7 @@ var allowedImports = map[string][]string{
 	module + "/internal/secret":             {},
 	module + "/internal/scaletest":          {},
 	module + "/internal/wire":               {},
+	module + "/internal/wiretest":           {"github.com/jarcoal/httpmock", "github.com/stretchr/testify/assert"},
 	module + "/ioc":                         {module + "/internal/canon", module + "/internal/wire", "golang.org/x/net/publicsuffix"},
 	module + "/threatconnecttest":           {module},
 }
