@@ -174,3 +174,164 @@ func TestErrorsThatThePlatformDoesNotListAreCounted(t *testing.T) {
 	require.ErrorContains(t, err, "1 of its errors are not listed")
 	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 1, Failed: 1}, w.Stats().Indicators)
 }
+
+func TestEventsTellHowFastAnImportIs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(10*time.Second))
+		cfg := appendConfig()
+		cfg.MaxItems = 10
+		cfg.Exclude = func(_, value string) (string, bool) { return "", value == "h99.example" }
+		var done []threatconnect.BatchEvent
+		cfg.OnEvent = func(e threatconnect.BatchEvent) {
+			switch e.Phase {
+			case threatconnect.BatchCompleted:
+				done = append(done, e)
+			case threatconnect.BatchQueued:
+				if e.Job == 1 {
+					assert.Zero(t, e.Rate, "nothing is done yet")
+				}
+			}
+		}
+		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+		require.NoError(t, err)
+		for range 20 {
+			addAll(t, w, batchHost(99)) // costs the platform nothing
+		}
+		for n := range 20 {
+			addAll(t, w, batchHost(n))
+		}
+		require.NoError(t, w.Close(t.Context()))
+		require.Len(t, done, 2)
+		assert.InDelta(t, 10, done[0].Elapsed.Seconds(), 3)
+		assert.InDelta(t, 1, done[0].Rate, 0.3)
+		assert.InDelta(t, 20/done[1].Elapsed.Seconds(), done[1].Rate, 1e-6)
+	})
+}
+
+func TestJobsAreLookedAtAccordingToTheirSize(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(30*time.Second))
+		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
+		require.NoError(t, err)
+		for _, hosts := range []int{100, 100, 10} {
+			for n := range hosts {
+				addAll(t, w, batchHost(n))
+			}
+			require.NoError(t, w.Flush(t.Context()))
+		}
+		require.NoError(t, w.Close(t.Context()))
+		jobs := srv.Jobs()
+		require.Len(t, jobs, 3)
+		assert.Less(t, jobs[1].Polls, jobs[0].Polls, "one of this size took half a minute")
+		assert.Less(t, jobs[1].Polls, jobs[2].Polls, "a tenth is expected to take a tenth")
+	})
+}
+
+func TestTheRateIsThatOfTheProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(10*time.Second))
+		cfg := appendConfig()
+		cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
+		interrupt(t, srv, cfg, feed(40), 30)
+		time.Sleep(time.Hour)
+		var last threatconnect.BatchEvent
+		cfg.OnEvent = func(e threatconnect.BatchEvent) { last = e }
+		_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
+		require.Error(t, err, "of the items that break a rule")
+		total := last.Stats.Total()
+		assert.Less(t, last.Elapsed, 5*time.Minute)
+		assert.Positive(t, last.Rate)
+		assert.Less(t, last.Rate*last.Elapsed.Seconds(), float64(total.Succeeded)-1, "what the process before did does not count")
+	})
+}
+
+func TestAnItemIsSentAfterTheFlushInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Second))
+		cfg := appendConfig()
+		cfg.FlushInterval = time.Minute
+		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+		require.NoError(t, err)
+		for n := range 3 {
+			addAll(t, w, batchHost(n), &threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: threatconnect.GroupEnd("x-2")})
+			if n == 1 {
+				addAll(t, w, batchGroup("x-1"), batchGroup("x-2"))
+			}
+			time.Sleep(59 * time.Second)
+			require.Equal(t, n, srv.Counts(batchOwner).Indicators, "not before the interval has passed")
+			time.Sleep(10 * time.Second)
+			require.Equal(t, n+1, srv.Counts(batchOwner).Indicators, "the writer sends without another call")
+			assert.Equal(t, n > 0, w.Stats().Associations.Succeeded > 0, "the association waits for its groups")
+		}
+		addAll(t, w, batchHost(3))
+		require.NoError(t, w.Close(t.Context()))
+		time.Sleep(time.Hour)
+		assert.Equal(t, 4, srv.Counts(batchOwner).Indicators)
+		assert.EqualValues(t, 4, w.Stats().Indicators.Succeeded)
+	})
+}
+
+// TestTheWatermarkPassesOnlyWhatIsFinal looks at the watermark after each step of an import.
+func TestTheWatermarkPassesOnlyWhatIsFinal(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.NewT(t)
+	cfg := appendConfig()
+	cfg.MaxItems = 2
+	var last threatconnect.BatchWatermark
+	cfg.OnEvent = func(e threatconnect.BatchEvent) {
+		assert.GreaterOrEqual(t, e.Watermark.Seq, last.Seq, "it never goes back")
+		last = e.Watermark
+	}
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+	require.NoError(t, err)
+	at := func(want threatconnect.BatchWatermark, why string) {
+		t.Helper()
+		require.NoError(t, w.Flush(t.Context()))
+		assert.Equal(t, want, w.Watermark(), why)
+	}
+	at(threatconnect.BatchWatermark{}, "nothing was added")
+	addAll(t, w, batchHost(0), batchHost(1))
+	at(threatconnect.BatchWatermark{Seq: 2}, "a job is done")
+	bad := batchHost(2)
+	bad.Attributes = []threatconnect.Attribute{{Type: "No Such Type", Value: "x"}}
+	addAll(t, w, bad)
+	require.Error(t, w.Add(t.Context(), threatconnect.NewHost("no host")))
+	at(threatconnect.BatchWatermark{Seq: 4, Failed: 1}, "refused items are final, and failed ones are counted")
+	addAll(t, w, batchHost(4), batchHost(5, "x-later"), batchHost(6))
+	at(threatconnect.BatchWatermark{Seq: 4, Failed: 1}, "the reference of item 5 waits for its group, and its job with it")
+	addAll(t, w, batchGroup("x-later"))
+	at(threatconnect.BatchWatermark{Seq: 8, Failed: 1}, "everything is in")
+	require.Equal(t, []string{"2 Host h2.example: 0x2001"}, failures(t, w.Close(t.Context())))
+}
+
+func TestTheWatermarkStopsAtAnItemThatWasNotProcessed(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.NewT(t)
+	cfg := appendConfig()
+	cfg.MaxItems, cfg.HaltOnError = 3, true
+	bad := batchHost(4)
+	bad.Attributes = []threatconnect.Attribute{{Type: "No Such Type", Value: "x"}}
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+	require.NoError(t, err)
+	addAll(t, w, batchHost(0), batchHost(1), batchHost(2), batchHost(3), bad, batchHost(5))
+	require.Error(t, w.Close(t.Context()))
+	assert.Equal(t, threatconnect.BatchWatermark{Seq: 3}, w.Watermark())
+	assert.EqualValues(t, 1, w.Stats().Indicators.Unprocessed)
+}
+
+func TestStatsArePrintedInALine(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "no items; jobs 0, bytes 0", threatconnect.BatchStats{}.String())
+	s := threatconnect.BatchStats{
+		Indicators: threatconnect.BatchCounts{Added: 1000, Succeeded: 970, Failed: 20, Unprocessed: 5, Unknown: 3, Excluded: 2},
+		Groups:     threatconnect.BatchCounts{Added: 3, Succeeded: 3},
+		Links:      threatconnect.BatchCounts{Added: 1, Succeeded: 1},
+		Invalid:    4, Duplicates: 1, Jobs: 2, Bytes: 81920,
+	}
+	assert.Equal(t, "indicators 970 of 1000 (20 failed, 5 unprocessed, 3 unknown, 2 excluded), groups 3 of 3, links 1 of 1, invalid 4, duplicates 1; jobs 2, bytes 81920", s.String())
+	assert.Equal(t, s.String(), fmt.Sprint(s))
+}

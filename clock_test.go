@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -209,4 +210,97 @@ func TestThreatClockCorrectionIsLimited(t *testing.T) {
 			assert.Equal(t, believed && jump > 0, asked == 2, "a token ends by the platform's clock: %s", jump)
 		})
 	}
+}
+
+// The zone that TZ names is the one that the tests run in: a zone that cannot be found would be UTC,
+// and a run with it would prove nothing.
+func TestTheZoneOfTZIsTheLocalOne(t *testing.T) {
+	t.Parallel()
+	zone, err := time.LoadLocation(os.Getenv("TZ"))
+	require.NoError(t, err)
+	if os.Getenv("TZ") == "" {
+		zone = time.Local
+	}
+	for _, month := range []time.Month{time.January, time.July} {
+		at := time.Date(2026, month, 1, 12, 0, 0, 0, time.UTC)
+		_, want := at.In(zone).Zone()
+		_, have := at.Local().Zone()
+		assert.Equal(t, want, have)
+	}
+}
+
+// Whatever zone a date is in, it goes out in UTC and comes back in UTC.
+func TestDatesOnTheWireAreInUTC(t *testing.T) {
+	t.Parallel()
+	moment := time.Date(2026, 3, 8, 23, 45, 6, 0, time.UTC) // another day in Kolkata
+	const want = "2026-03-08T23:45:06Z"
+	ctx := t.Context()
+	for _, at := range []time.Time{moment, moment.Local(), moment.In(time.FixedZone("", 5*3600+1800)), moment.In(time.FixedZone("", -5*3600))} {
+		for name, call := range map[string]func(c *threatconnect.Client) error{
+			"a filter": func(c *threatconnect.Client) error {
+				_, err := c.Indicators.List(ctx, &threatconnect.IndicatorListOptions{Filters: threatconnect.Filters{threatconnect.ByDateAdded.After(at)}})
+				return err
+			},
+			"modified since": func(c *threatconnect.Client) error {
+				_, err := c.Indicators.List(ctx, &threatconnect.IndicatorListOptions{ModifiedSince: at})
+				return err
+			},
+			"deleted since": func(c *threatconnect.Client) error {
+				_, err := threatconnect.Collect(c.Indicators.Deleted(ctx, &threatconnect.DeletedOptions{Since: at}))
+				return err
+			},
+			"an event's date": func(c *threatconnect.Client) error {
+				_, err := c.Groups.Incidents.Create(ctx, threatconnect.NewIncident("x", at))
+				return err
+			},
+			"a task's date": func(c *threatconnect.Client) error {
+				_, err := c.Tasks.Create(ctx, &threatconnect.Task{Name: "x", DueDate: at})
+				return err
+			},
+			"a metric's date": func(c *threatconnect.Client) error {
+				return c.Metrics.Add(ctx, "m", threatconnect.MetricPoint{Value: new(int64(1)), Date: at})
+			},
+			"an observation's": func(c *threatconnect.Client) error {
+				return c.Indicators.Observe(ctx, threatconnect.NewHost("a.example"), threatconnect.Observation{Count: 1, Date: at})
+			},
+			"a file occurrence's": func(c *threatconnect.Client) error {
+				_, err := c.FileOccurrences.Add(ctx, threatconnect.NewFile("d41d8cd98f00b204e9800998ecf8427e"), threatconnect.FileOccurrence{FileName: "x", Date: at})
+				return err
+			},
+			"a batch item's dates": func(c *threatconnect.Client) error { return importDate(t, c, at) },
+		} {
+			var sent strings.Builder
+			c := clientOf(t, wiretest.Func(func(r *http.Request) (*http.Response, error) {
+				sent.WriteString(strings.ReplaceAll(r.URL.RawQuery, "%3A", ":"))
+				if r.Body != nil {
+					if _, err := io.Copy(&sent, r.Body); err != nil {
+						return nil, err
+					}
+				}
+				if r.URL.Path == "/api/v2/batch" {
+					return wiretest.Reply(201, `{"status":"Success","data":{"batchId":"1"}}`), nil
+				}
+				return wiretest.Reply(400, ""), nil
+			}))
+			require.Error(t, call(c), name)
+			assert.Contains(t, sent.String(), want, "%s in %s", name, at.Location())
+		}
+	}
+	for _, text := range []string{want, "2026-03-08T23:45:06", "2026-03-09T05:15:06+05:30", "2026-03-08T18:45:06-05:00Z"} {
+		c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"incident":{"id":1,"eventDate":"`+text+`"}}}`)}})
+		got, err := c.Groups.Incidents.Get(ctx, 1, nil)
+		require.NoError(t, err)
+		assert.Equal(t, moment, got.EventDate, text)
+	}
+}
+
+// importDate imports an item with a date, and returns the error of the upload.
+func importDate(t *testing.T, c *threatconnect.Client, at time.Time) error {
+	t.Helper()
+	h := threatconnect.NewHost("a.example")
+	h.FirstSeen = at
+	w, err := c.Batch.NewWriter(t.Context(), threatconnect.BatchConfig{Owner: "Example Source", Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteAppend})
+	require.NoError(t, err)
+	require.NoError(t, w.Add(t.Context(), h))
+	return w.Close(t.Context())
 }

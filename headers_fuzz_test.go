@@ -229,3 +229,95 @@ func FuzzCreateAndUpload(f *testing.F) {
 		require.Equal(t, content, parts[1])
 	})
 }
+
+// TestThreatInvisibleCharactersAreRefused gives names with characters that nobody sees to each call that takes a
+// name.
+func TestThreatInvisibleCharactersAreRefused(t *testing.T) {
+	t.Parallel()
+	group := threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 1}
+	doors := map[string]func(context.Context, *threatconnect.Client, string) error{
+		"a tag": func(ctx context.Context, c *threatconnect.Client, s string) error { return c.Tags.Add(ctx, group, s) },
+		"a created tag": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.Tags.Create(ctx, threatconnect.Tag{Name: s})
+			return err
+		},
+		"the new name of a tag": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.Tags.Update(ctx, "x", threatconnect.TagUpdate{Name: &s})
+			return err
+		},
+		"a group": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.Groups.Create(ctx, threatconnect.NewThreat(s))
+			return err
+		},
+		"the new name of a group": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.Groups.Update(ctx, group, threatconnect.GroupUpdate{Name: &s})
+			return err
+		},
+		"a URL": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.Indicators.URLs.Create(ctx, threatconnect.NewURL("http://a.example/"+s))
+			return err
+		},
+		"a user agent": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.Indicators.Create(ctx, threatconnect.NewUserAgent(s))
+			return err
+		},
+		"a mutex": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.Indicators.Create(ctx, threatconnect.NewMutex(s))
+			return err
+		},
+		"a security label": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			return c.SecurityLabels.Add(ctx, group, s)
+		},
+		"the type of an attribute": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.Attributes.Add(ctx, group, threatconnect.Attribute{Type: s, Value: "x"})
+			return err
+		},
+		"an owner": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.InOwner(s).Owners.Whoami(ctx)
+			return err
+		},
+		"a task": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.Tasks.Create(ctx, &threatconnect.Task{Name: s})
+			return err
+		},
+		"a victim": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			_, err := c.Victims.Create(ctx, &threatconnect.Victim{Name: s})
+			return err
+		},
+		"a tag of a batch item": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			h := threatconnect.NewHost("a.example")
+			h.Tags = []threatconnect.Tag{{Name: s}}
+			return imported(ctx, c, h)
+		},
+		"a group of a batch": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			return imported(ctx, c, threatconnect.NewThreat(s))
+		},
+		"the type of an attribute of a batch item": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			h := threatconnect.NewHost("a.example")
+			h.Attributes = []threatconnect.Attribute{{Type: s, Value: "x"}}
+			return imported(ctx, c, h)
+		},
+		"a security label of a batch item": func(ctx context.Context, c *threatconnect.Client, s string) error {
+			h := threatconnect.NewHost("a.example")
+			h.SecurityLabels = []threatconnect.SecurityLabel{{Name: s}}
+			return imported(ctx, c, h)
+		},
+	}
+	for name, door := range doors {
+		for _, hidden := range []string{"gpj.\u202eexe", "a\u200bb", "a\u2028b", "a\u2066b", "a\ufeffb", "a\u00adb", "a\u2029b", "a\u200fb"} {
+			s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
+			err := door(t.Context(), clientOf(t, s), hidden)
+			assert.ErrorIs(t, err, threatconnect.ErrValidation, "%s %q", name, hidden)
+			assert.Zero(t, s.Count(), "%s %q", name, hidden)
+		}
+	}
+}
+
+// imported returns the error of an item that a batch does not take.
+func imported(ctx context.Context, c *threatconnect.Client, item threatconnect.BatchItem) error {
+	w, err := c.Batch.NewWriter(ctx, appendConfig())
+	if err != nil {
+		return err
+	}
+	return w.Add(ctx, item)
+}
