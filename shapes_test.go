@@ -75,6 +75,93 @@ func TestEveryShapeIsReadWhole(t *testing.T) {
 	}
 }
 
+// notRead are the fields of what methods return that no answer of the platform sets, by type or by field.
+var notRead = map[string]string{
+	"BatchItemError.Content":     "set by an import",
+	"BatchItemError.Err":         "set by an import",
+	"BatchItemError.Type":        "set by an import",
+	"BatchItemError.Unprocessed": "set by an import",
+	"Document.Password":          "never read back",
+	"GroupMeta.Associated":       "written by batch files only",
+	"GroupMeta.GroupXIDs":        "written by batch files only",
+	"IndicatorMeta.Associated":   "written by batch files only",
+	"IndicatorMeta.GroupXIDs":    "written by batch files only",
+	"Task.Description":           "never read back",
+	"IndicatorRef":               "names an indicator in a request",
+}
+
+// shapeFields records the exported fields of the structs of this package in v, and whether one of their values is not
+// zero. Nil pointers and empty slices stand for one zero value.
+type shapeFields map[reflect.Type]map[string]bool
+
+func (s shapeFields) add(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			v = reflect.New(v.Type().Elem())
+		}
+		s.add(v.Elem())
+	case reflect.Interface:
+		s.add(v.Elem())
+	case reflect.Slice:
+		if v.Len() == 0 {
+			v = reflect.MakeSlice(v.Type(), 1, 1)
+		}
+		for i := range v.Len() {
+			s.add(v.Index(i))
+		}
+	case reflect.Struct:
+		t := v.Type()
+		if t.PkgPath() != reflect.TypeFor[threatconnect.Client]().PkgPath() {
+			return
+		}
+		if s[t] == nil {
+			s[t] = map[string]bool{}
+		}
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if f.IsExported() && !f.Anonymous {
+				s[t][f.Name] = s[t][f.Name] || !v.Field(i).IsZero()
+			}
+			if f.IsExported() {
+				s.add(v.Field(i))
+			}
+		}
+	}
+}
+
+// A field that is read into the wrong place, or not at all, is seen only if an answer sets it.
+func TestEveryFieldThatIsReadHasAShape(t *testing.T) {
+	t.Parallel()
+	fields := shapeFields{}
+	groups := reflect.ValueOf(clientOf(t, &wiretest.Steps{}).Groups)
+	for i := range groups.NumField() {
+		if get, ok := groups.Type().Field(i).Type.MethodByName("Get"); ok {
+			fields.add(reflect.New(get.Type.Out(0)).Elem())
+		}
+	}
+	for name, call := range shapeCalls {
+		body, err := os.ReadFile(filepath.Join("testdata/shapes", name+".json"))
+		require.NoError(t, err)
+		got, err := call(t.Context(), shapeClient(t, string(body)))
+		require.NoError(t, err)
+		fields.add(reflect.ValueOf(got))
+	}
+	for typ, set := range fields {
+		for field, isSet := range set {
+			name := typ.Name() + "." + field
+			if field == "Extra" || strings.HasPrefix(name, "Page[") || notRead[typ.Name()] != "" {
+				continue // members that this package does not know, or computed
+			}
+			if notRead[name] == "" {
+				assert.True(t, isSet, "%s: no file in testdata/shapes sets it", name)
+			} else {
+				assert.False(t, isSet, "%s is set, so it is not one of notRead", name)
+			}
+		}
+	}
+}
+
 // shapeClient is answered with one body, and after it with empty pages.
 func shapeClient(t *testing.T, body string, opts ...threatconnect.Option) *threatconnect.Client {
 	t.Helper()
@@ -313,6 +400,27 @@ var shapeCalls = map[string]shapeCall{
 	}),
 	"incident_one": read(func(ctx context.Context, c *threatconnect.Client) (*threatconnect.Incident, error) {
 		return c.Groups.Incidents.Get(ctx, 205, nil)
+	}),
+	"event_one": read(func(ctx context.Context, c *threatconnect.Client) (*threatconnect.Event, error) {
+		return c.Groups.Events.Get(ctx, 221, nil)
+	}),
+	"email_one": read(func(ctx context.Context, c *threatconnect.Client) (*threatconnect.Email, error) {
+		return c.Groups.Emails.Get(ctx, 222, nil)
+	}),
+	"report_one": read(func(ctx context.Context, c *threatconnect.Client) (*threatconnect.Report, error) {
+		return c.Groups.Reports.Get(ctx, 223, nil)
+	}),
+	"incident_additional": read(func(ctx context.Context, c *threatconnect.Client) (*threatconnect.Incident, error) {
+		return c.Groups.Incidents.Get(ctx, 224, nil)
+	}),
+	"document_additional": read(func(ctx context.Context, c *threatconnect.Client) (*threatconnect.Document, error) {
+		return c.Groups.Documents.Get(ctx, 225, nil)
+	}),
+	"host_additional": read(func(ctx context.Context, c *threatconnect.Client) (*threatconnect.Host, error) {
+		return c.Indicators.Hosts.Get(ctx, "additional.example.net", nil)
+	}),
+	"file_additional": read(func(ctx context.Context, c *threatconnect.Client) (*threatconnect.File, error) {
+		return c.Indicators.Files.Get(ctx, "098f6bcd4621d373cade4e832627b4f6", nil)
 	}),
 	"document_one": read(func(ctx context.Context, c *threatconnect.Client) (*threatconnect.Document, error) {
 		return c.Groups.Documents.Get(ctx, 207, nil)
