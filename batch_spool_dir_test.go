@@ -104,23 +104,25 @@ func TestDirSpoolDoesNotFollowLinks(t *testing.T) {
 				for _, path := range []string{outside, inside} {
 					require.NoError(t, os.WriteFile(path, []byte("mine"), 0o600))
 				}
-				srv := threatconnecttest.NewT(t)
-				for _, to := range []string{outside, "inside"} {
-					_ = os.Remove(filepath.Join(dir, link))
-					require.NoError(t, os.Symlink(to, filepath.Join(dir, link)))
-					cfg := appendConfig()
-					cfg.MaxItems, cfg.Spool, cfg.Run = 7, threatconnect.NewDirSpool(dir), "to "+to
-					if _, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40))); !errors.Is(err, threatconnect.ErrSpool) {
-						failures(t, err) // of the items that break a rule
-						checkFeed(t, srv, 40)
-						srv = threatconnecttest.NewT(t)
+				synctest.Test(t, func(t *testing.T) { // the spool is tried for a while
+					srv := threatconnecttest.NewT(t)
+					for _, to := range []string{outside, "inside"} {
+						_ = os.Remove(filepath.Join(dir, link))
+						require.NoError(t, os.Symlink(to, filepath.Join(dir, link)))
+						cfg := appendConfig()
+						cfg.MaxItems, cfg.Spool, cfg.Run = 7, threatconnect.NewDirSpool(dir), "to "+to
+						if _, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40))); !errors.Is(err, threatconnect.ErrSpool) {
+							failures(t, err) // of the items that break a rule
+							checkFeed(t, srv, 40)
+							srv = threatconnecttest.NewT(t)
+						}
+						for _, path := range []string{outside, inside} {
+							text, err := os.ReadFile(path)
+							require.NoError(t, err)
+							assert.Equal(t, "mine", string(text))
+						}
 					}
-					for _, path := range []string{outside, inside} {
-						text, err := os.ReadFile(path)
-						require.NoError(t, err)
-						assert.Equal(t, "mine", string(text))
-					}
-				}
+				})
 			})
 		}
 	}

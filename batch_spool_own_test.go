@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -47,18 +48,20 @@ func TestThreatSpoolsOfOthersAreRefused(t *testing.T) {
 			if c.owner {
 				require.NoError(t, os.Chown(dir, nobody, nobody))
 			}
-			srv := threatconnecttest.NewT(t)
-			cfg := appendConfig()
-			cfg.MaxItems, cfg.Spool, cfg.Run = 7, threatconnect.NewDirSpool(dir), "today"
-			_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
-			if c.says == "" {
-				require.NotErrorIs(t, err, threatconnect.ErrSpool)
-				return
-			}
-			require.ErrorIs(t, err, threatconnect.ErrSpool)
-			require.ErrorContains(t, err, c.says)
-			assert.Empty(t, srv.Jobs(), "nothing is sent")
-			assert.ElementsMatch(t, names, files(t, dir), "nothing is written")
+			synctest.Test(t, func(t *testing.T) { // the spool is tried for a while
+				srv := threatconnecttest.NewT(t)
+				cfg := appendConfig()
+				cfg.MaxItems, cfg.Spool, cfg.Run = 7, threatconnect.NewDirSpool(dir), "today"
+				_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
+				if c.says == "" {
+					require.NotErrorIs(t, err, threatconnect.ErrSpool)
+					return
+				}
+				require.ErrorIs(t, err, threatconnect.ErrSpool)
+				require.ErrorContains(t, err, c.says)
+				assert.Empty(t, srv.Jobs(), "nothing is sent")
+				assert.ElementsMatch(t, names, files(t, dir), "nothing is written")
+			})
 		})
 	}
 }

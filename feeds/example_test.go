@@ -55,14 +55,14 @@ func ExampleParseColumns() {
 		case threatconnect.Group:
 			fmt.Println(entry.Line, item.Type(), item.Meta().Name)
 		case threatconnect.Indicator:
-			fmt.Println(entry.Line, item.Type(), item.Summary(), *item.Meta().Rating, item.Meta().Tags)
+			fmt.Println(entry.Line, item.Type(), item.Summary(), *item.Meta().Rating, item.Meta().Tags[0].Name)
 		default:
 			fmt.Println(err)
 		}
 	}
 	// Output:
 	// 2 Malware Example Loader
-	// 2 URL http://bad.example/a 4 [{loader  } {windows  }]
+	// 2 URL http://bad.example/a 4 loader
 	// line 3: column "severity" must be a number from 0 to 5
 }
 
