@@ -145,14 +145,15 @@ const killedHosts = 120
 // beKilled imports with a spool in a directory, as a program does that is started again and again.
 func beKilled() int {
 	srv := threatconnecttest.New() // for its credentials only
-	client, err := threatconnect.NewClient(os.Getenv(killedURL), threatconnect.HMAC(srv.AccessID(), srv.SecretKey()))
+	client, err := threatconnect.NewClient(os.Getenv(killedURL), threatconnect.HMAC(srv.AccessID(), srv.SecretKey()),
+		threatconnect.WithRetry(threatconnect.RetryPolicy{BaseDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond}))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 8, 2, threatconnect.NewDirSpool(os.Getenv(killedDir)), "today"
-	cfg.RetryFor = time.Second
+	cfg.RetryFor = 200 * time.Millisecond
 	items := slices.Insert(feed(killedHosts), killedHosts/2, threatconnect.BatchItem(threatconnect.NewMutex(killedPoison)))
 	_, err = client.Batch.Import(context.Background(), cfg, threatconnect.BatchItems(slices.Values(items)))
 	b, ok := errors.AsType[*threatconnect.BatchError](err)
