@@ -1,0 +1,85 @@
+package lint
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// unclear are words and phrases that make a sentence hard to read, with what to write instead.
+var unclear = map[string]string{
+	`anew`:                         "again",
+	`besides?`:                     "except, in addition to, next to",
+	`there(of|from|upon|with)`:     "of it, from it",
+	`here(of|with)`:                "of this, with this",
+	`whosoever|whatsoever`:         "anyone, anything",
+	`(hang|hangs|hung) on`:         "is attached to",
+	`(come|comes) to (its|an) end`: "ends",
+	`has not any more`:             "no longer has",
+	`does no harm`:                 "is idempotent, is safe",
+	`(is|are) told`:                "is reported",
+	`one an? (page|name|owner)`:    "a request per page",
+	`gets? on`:                     "progresses",
+	`nobody is`:                    "no one is",
+}
+
+// Sentences are as in the standard library: see CONTRIBUTING.md. The test finds the worst words only.
+func TestProseIsPlain(t *testing.T) {
+	t.Parallel()
+	var patterns []string
+	for p := range unclear {
+		patterns = append(patterns, p)
+	}
+	words := regexp.MustCompile(`(?i)\b(` + strings.Join(patterns, "|") + `)\b`)
+	lines := 0
+	check := func(name string, line int, text string) {
+		lines++
+		assert.Empty(t, words.FindString(text), "%s:%d: %s", name, line, text)
+	}
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "testdata"):
+			return fs.SkipDir
+		case entry.IsDir():
+			return nil
+		}
+		switch filepath.Ext(name) {
+		case ".md":
+			text, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			for i, line := range strings.Split(string(text), "\n") {
+				check(name, i+1, line)
+			}
+		case ".go":
+			if strings.HasPrefix(name, filepath.Join(root, "internal", "lint")) {
+				return nil
+			}
+			files := token.NewFileSet()
+			f, err := parser.ParseFile(files, name, nil, parser.ParseComments|parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			for _, group := range f.Comments {
+				for _, c := range group.List {
+					check(name, files.Position(c.Pos()).Line, c.Text)
+				}
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Greater(t, lines, 10_000)
+}
