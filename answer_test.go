@@ -347,7 +347,7 @@ func TestAURLOf8KBIsSentAndFoundAgain(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, v, got.Text)
 	}
-	// A front that refuses such a line is told from the platform.
+	// The error distinguishes a proxy that refuses such a line from the platform.
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(414, "<html><h1>Request-URI Too Long", "Content-Type", "text/html")}}
 	_, err := clientOf(t, s).Indicators.URLs.Get(t.Context(), "http://example.com/"+strings.Repeat("x", 8<<10), nil)
 	require.ErrorContains(t, err, "414 Request URI Too Long; an HTML page came")

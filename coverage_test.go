@@ -124,9 +124,9 @@ func serviceFields(t *testing.T) map[string]string {
 	return fields
 }
 
-// callers reads which tests and examples call a method of a service: the method to the one that
-// tells most about it, or the first of those in the order of the files. A method is told by the field
-// that its service is reached through, as in client.Groups.Incidents.Get.
+// callers returns, for each method of a service, a test or example that calls it: the most specific one, or the
+// first of those in the order of the files. It recognizes a method by the field of its service, for example
+// client.Groups.Incidents.Get.
 func callers(t *testing.T) map[string]string {
 	t.Helper()
 	fields, found := serviceFields(t), map[string]string{}
@@ -218,7 +218,7 @@ func TestCoverageIsWhatTheMethodsSay(t *testing.T) {
 
 %d of %d operations of the v2 API have a typed method. This page is written by a test from the API lines of the doc
 comments (`+"`UPDATE=1 go test -run Coverage .`"+`) and checked by it. `+tour+` requests each of them, and the test
-server's router and signature check confirm it. Of the tests that call one of the methods beside it, one a method stands below.
+server's router and signature check confirm it. The column tests lists one test or example for each method.
 
 | operation | methods | tests |
 |---|---|---|

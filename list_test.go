@@ -195,8 +195,8 @@ func TestAnEmptyPageIsNotTheEndOfALongerList(t *testing.T) {
 	}
 }
 
-// foreignAnswers are answers that something between here and the platform gives, or the platform for
-// something else: none of them says that a list has come to its end.
+// foreignAnswers are responses from a proxy or gateway, or from the platform about something else. None of
+// them is the end of a list.
 var foreignAnswers = map[string]func(*http.Request) (*http.Response, error){
 	"the text of an ingress":                  wiretest.Answer(404, "default backend - 404", "Content-Type", "text/plain"),
 	"the JSON of a gateway":                   wiretest.Answer(404, `{"message":"no Route matched with those values"}`),

@@ -191,8 +191,8 @@ func (m *meddling) RoundTrip(req *http.Request) (*http.Response, error) {
 	return m.srv.RoundTrip(req)
 }
 
-// TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves is why a list that shifts while it is
-// read does no harm: what is stale is decided by the current set, which does not move.
+// A list that changes while it is read is safe: the current set, which does not change, decides which
+// indicators are stale.
 func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) {
 	t.Parallel()
 	missed, unlisted := 0, 0

@@ -56,6 +56,9 @@ func TestProseIsPlain(t *testing.T) {
 		}
 		switch filepath.Ext(name) {
 		case ".md":
+			if entry.Name() == "CONTRIBUTING.md" { // shows what not to write
+				return nil
+			}
 			text, err := os.ReadFile(name)
 			if err != nil {
 				return err

@@ -79,7 +79,7 @@ var anyHost = []class{
 	refusedWith("no top-level domain", "has a last label that is not two or more letters"),
 	refusedWith("hyphens at the ends of labels", "has a label with a hyphen"),
 	refusedWith("unstable or invalid IDNA", "is not a valid internationalized name", "holds a capital sharp s"),
-	{"underscores beside other scripts", isMixedUnderscore},
+	{"underscores next to other scripts", isMixedUnderscore},
 }
 
 // isMixedUnderscore reports whether the standard refuses only the underscore in a name with letters beyond ASCII.
