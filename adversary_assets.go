@@ -217,7 +217,7 @@ func (s AdversaryAssetsService) Remove(ctx context.Context, adversary Resource, 
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, on.route, on.owner)
+	return s.c.remove(ctx, on.route, on.owner)
 }
 
 // readAdversaryAsset returns the function that reads assets of a type; nil means the type that the element names.

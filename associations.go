@@ -82,7 +82,7 @@ func (s AssociationsService) Unlink(ctx context.Context, a, b Resource) error {
 			return err
 		}
 	}
-	return s.c.write(ctx, http.MethodDelete, parent.route.join(child.route), parent.owner)
+	return s.c.remove(ctx, parent.route.join(child.route), parent.owner)
 }
 
 // LinkIndicators links two indicators by an association type, in either order, for example a URL and its host by
@@ -131,7 +131,7 @@ func (s AssociationsService) UnlinkFileAction(ctx context.Context, file, indicat
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, r, t.owner)
+	return s.c.remove(ctx, r, t.owner)
 }
 
 // fileAction returns the target of a file and the route of one of its actions.
@@ -408,7 +408,7 @@ func (s AssociationsService) UnlinkVictimAsset(ctx context.Context, resource Res
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+	return s.c.remove(ctx, t.route, t.owner)
 }
 
 // victimAsset returns the target of an asset below a resource.

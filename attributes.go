@@ -136,7 +136,7 @@ func (s AttributesService) Remove(ctx context.Context, resource Resource, attrib
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+	return s.c.remove(ctx, t.route, t.owner)
 }
 
 var errAttributeText = &ValidationError{Field: "attribute", Rule: "is not valid UTF-8"}

@@ -43,7 +43,7 @@ func TestACallWithoutObserversAllocatesLittle(t *testing.T) {
 	require.NoError(t, err)
 	route := at("v2", "indicators", "hosts", value("www.example.com"))
 	assert.LessOrEqual(t, testing.AllocsPerRun(500, func() {
-		if err := c.write(t.Context(), http.MethodDelete, route, ""); err != nil {
+		if err := c.remove(t.Context(), route, ""); err != nil {
 			t.Fatal(err)
 		}
 	}), 31.0, "as many as before there were observers, and routes in contexts")

@@ -169,9 +169,9 @@ func (c *Client) fingerprint(first []byte, whole *wire.Reader) uint64 {
 	return maphash.Bytes(c.seed, whole.Raw())
 }
 
-// write sends a call without a body whose response has only a status.
-func (c *Client) write(ctx context.Context, method string, r route, owner string) error {
-	_, err := c.exchange(ctx, &call{method: method, route: r, query: ownerQuery(owner)}, nil, nil)
+// remove sends a DELETE without a body whose response has only a status.
+func (c *Client) remove(ctx context.Context, r route, owner string) error {
+	_, err := c.exchange(ctx, &call{method: http.MethodDelete, route: r, query: ownerQuery(owner)}, nil, nil)
 	return err
 }
 

@@ -41,22 +41,22 @@ type DataStoreRequest struct {
 }
 
 func (r *DataStoreRequest) check() error {
-	bad := func(field, rule, fix string) error { return &ValidationError{Field: field, Rule: rule, Fix: fix} }
+	bad := func(field, rule string) error { return &ValidationError{Field: field, Rule: rule} }
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete:
 	default:
-		return bad("DataStore method", "must be GET, POST, PUT or DELETE", "")
+		return bad("DataStore method", "must be GET, POST, PUT or DELETE")
 	}
 	switch r.Domain {
 	case DataStoreLocal, DataStoreOrganization, DataStoreSystem:
 	default:
-		return bad("DataStore domain", "must be local, organization or system", "")
+		return bad("DataStore domain", "must be local, organization or system")
 	}
 	switch {
 	case r.Type == "":
-		return bad("DataStore type", "is empty", "")
+		return bad("DataStore type", "is empty")
 	case strings.HasPrefix(r.Type, "_"):
-		return bad("DataStore type", "begins with an underscore, as only Elasticsearch's own names do", "")
+		return bad("DataStore type", "begins with an underscore, as only Elasticsearch's own names do")
 	}
 	return nil
 }

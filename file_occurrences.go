@@ -108,7 +108,7 @@ func (s FileOccurrencesService) Remove(ctx context.Context, file Resource, occur
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+	return s.c.remove(ctx, t.route, t.owner)
 }
 
 // occurrence returns the target of an occurrence of a file.

@@ -265,7 +265,7 @@ var incidentStatuses = []IncidentStatus{
 	IncidentReported, IncidentClosed, IncidentRejected, IncidentDeleted,
 }
 
-func (i *Incident) checkOwn(m mode) error {
+func (i *Incident) checkOwn(_ mode) error {
 	return oneOf("incident status", statusOf(i.Status), incidentStatuses)
 }
 

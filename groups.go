@@ -287,7 +287,7 @@ func (c *Client) deleteGroup(ctx context.Context, group Resource) error {
 	if err != nil {
 		return err
 	}
-	return c.write(ctx, http.MethodDelete, t.route, t.owner)
+	return c.remove(ctx, t.route, t.owner)
 }
 
 func getGroup[T Group](ctx context.Context, c *Client, group Resource, opts *GroupGetOptions) (T, error) {

@@ -3,7 +3,6 @@ package threatconnect
 import (
 	"context"
 	"iter"
-	"net/http"
 	"time"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
@@ -240,7 +239,7 @@ func (s TypedIndicators[T]) Delete(ctx context.Context, indicator string) error 
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, r, s.c.Owner())
+	return s.c.remove(ctx, r, s.c.Owner())
 }
 
 // List returns one page of the indicators of all types in the client's owner. It costs one request.
@@ -328,5 +327,5 @@ func (s IndicatorsService) Delete(ctx context.Context, indicator Resource) error
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+	return s.c.remove(ctx, t.route, t.owner)
 }

@@ -184,7 +184,7 @@ func (s MetricsService) Delete(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, r, "")
+	return s.c.remove(ctx, r, "")
 }
 
 // Add adds a value to a metric by the metric's name. It costs one request and is not retried after an unknown outcome,

@@ -280,7 +280,7 @@ func (s TagsService) Delete(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+	return s.c.remove(ctx, t.route, t.owner)
 }
 
 // Groups returns an iterator over the groups that have a tag. It requests a page only when the loop reaches it.

@@ -243,7 +243,7 @@ func (s TasksService) Delete(ctx context.Context, taskID int64) error {
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+	return s.c.remove(ctx, t.route, t.owner)
 }
 
 // body returns the body of a request to create a task.

@@ -168,5 +168,5 @@ func (s VictimAssetsService) Remove(ctx context.Context, victim Resource, t Vict
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, on.route, on.owner)
+	return s.c.remove(ctx, on.route, on.owner)
 }

@@ -228,7 +228,7 @@ func (s VictimsService) Delete(ctx context.Context, victimID int64) error {
 	if err != nil {
 		return err
 	}
-	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+	return s.c.remove(ctx, t.route, t.owner)
 }
 
 func canonicalVictimName(name string) (string, error) { return trimmedName("victim name", name, 0) }

@@ -3,6 +3,7 @@ package ioc
 import (
 	"bytes"
 	"cmp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -103,7 +104,7 @@ func (s *scanner) isHost(a, b int) bool {
 	case !defanged && !s.hasPublicLabel(word):
 		return false
 	case !defanged && !s.isHostPlace(a, b):
-		if s.endsPath(a, b) {
+		if s.endsPath(a) {
 			s.x.noteFile(s.t[a:b])
 		}
 		return false
@@ -302,10 +303,8 @@ func (s *scanner) isHostPlace(a, b int) bool {
 // is in lower case, or all letters are capitals.
 func isHostSpelling(word, first, last []byte) bool {
 	lower := bytes.ContainsFunc(word, func(r rune) bool { return 'a' <= r && r <= 'z' })
-	for _, c := range last {
-		if isCapital(c) {
-			return !lower && kindOf(last) == plainSuffix && (!bytes.Equal(last, []byte("NET")) || bytes.Count(word, []byte(".")) > 1)
-		}
+	if slices.ContainsFunc(last, isCapital) {
+		return !lower && kindOf(last) == plainSuffix && (!bytes.Equal(last, []byte("NET")) || bytes.Count(word, []byte(".")) > 1)
 	}
 	if kind := kindOf(last); kind != plainSuffix {
 		capitals := 0
@@ -351,8 +350,8 @@ func (s *scanner) isHashed(b int) bool {
 	return meaningOf(word) == ofHash || len(word) >= canon.MD5Length && canon.IsHex(string(word))
 }
 
-// endsPath reports whether the word from a to b is the last part of a path.
-func (s *scanner) endsPath(a, b int) bool {
+// endsPath reports whether the word at a is the last part of a path.
+func (s *scanner) endsPath(a int) bool {
 	before := s.before(a)
 	return before == '\\' || before == '/'
 }

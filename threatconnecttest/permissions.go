@@ -17,10 +17,10 @@ const (
 	instance                // no owner: only Denied of the API user's organization applies
 )
 
-// about sets the subject of routes.
-func about(s subject, routes []route) []route {
+// aboutInstance sets the subject of routes to the instance.
+func aboutInstance(routes []route) []route {
 	for i := range routes {
-		routes[i].about = s
+		routes[i].about = instance
 	}
 	return routes
 }

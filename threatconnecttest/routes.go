@@ -23,8 +23,8 @@ type route struct {
 // allRoutes returns every endpoint of the server. Each resource adds its own here.
 func allRoutes() []route {
 	return slices.Concat(
-		about(instance, tokenRoutes()),
-		about(instance, ownerRoutes()),
+		aboutInstance(tokenRoutes()),
+		aboutInstance(ownerRoutes()),
 		indicatorRoutes(),
 		indicatorExtraRoutes(),
 		occurrenceRoutes(),
@@ -33,9 +33,9 @@ func allRoutes() []route {
 		batchRoutes(),
 		bulkRoutes(),
 		contentRoutes(),
-		about(instance, dataStoreRoutes()),
-		about(instance, logRoutes()),
-		about(instance, playbookRoutes()),
+		aboutInstance(dataStoreRoutes()),
+		aboutInstance(logRoutes()),
+		aboutInstance(playbookRoutes()),
 		associationRoutes(),
 		tagRoutes(),
 		labelRoutes(),
@@ -45,8 +45,8 @@ func allRoutes() []route {
 		taskRoutes(),
 		victimRoutes(),
 		assetRoutes(),
-		about(instance, metricRoutes()),
-		about(instance, notificationRoutes()),
+		aboutInstance(metricRoutes()),
+		aboutInstance(notificationRoutes()),
 	)
 }
 

@@ -25,7 +25,6 @@ type arguments struct {
 // of returns the arguments of a method after the context.
 func (a *arguments) of(ctx context.Context, m method, t reflect.Type) []reflect.Value {
 	var in []reflect.Value
-	texts := 0
 	for i := range t.NumIn() {
 		p := t.In(i)
 		if p == reflect.TypeFor[context.Context]() {
@@ -35,7 +34,7 @@ func (a *arguments) of(ctx context.Context, m method, t reflect.Type) []reflect.
 		if t.IsVariadic() && i == t.NumIn()-1 {
 			p = p.Elem()
 		}
-		v := a.one(m, p, i, &texts)
+		v := a.one(m, p, i)
 		if !v.IsValid() {
 			panic(fmt.Sprintf("no argument of type %v for %s: add one to arguments.go", p, m.name))
 		}
@@ -45,7 +44,7 @@ func (a *arguments) of(ctx context.Context, m method, t reflect.Type) []reflect.
 }
 
 // one returns the argument at index i.
-func (a *arguments) one(m method, t reflect.Type, i int, texts *int) reflect.Value {
+func (a *arguments) one(m method, t reflect.Type, i int) reflect.Value {
 	var v any
 	switch t {
 	case reflect.TypeFor[threatconnect.Resource](), reflect.TypeFor[threatconnect.Labelable]():
@@ -97,7 +96,7 @@ func (a *arguments) options(t reflect.Type) reflect.Value {
 		list.FieldByName("Limit").SetInt(int64(pick(a.random, 0, 1, 2, 100)))
 		list.FieldByName("Ahead").SetInt(int64(pick(a.random, 0, 2)))
 	}
-	if list, ok := v.Interface().(*threatconnect.ListOptions); ok {
+	if list, ok := reflect.TypeAssert[*threatconnect.ListOptions](v); ok {
 		list.Limit, list.Ahead = pick(a.random, 0, 1, 2, 100), pick(a.random, 0, 2)
 	}
 	if include := v.Elem().FieldByName("Include"); include.IsValid() && a.random.IntN(2) == 0 {
