@@ -136,7 +136,7 @@ func TestZeroValuesAndANilContextReturnErrors(t *testing.T) {
 			v := reflect.ValueOf(of.client).Elem()
 			for i := range v.NumField() {
 				if v.Type().Field(i).IsExported() {
-					callEveryMethod(t, v.Type().Field(i).Name, v.Field(i), of.ctx)
+					callEveryMethod(t, of.ctx, v.Type().Field(i).Name, v.Field(i))
 				}
 			}
 			_, err := of.client.Do(of.ctx, threatconnect.Request{Method: "GET", Path: "/v2/owners"})
@@ -151,8 +151,8 @@ func TestANounIsAValueOrAPointerEverywhere(t *testing.T) {
 	t.Parallel()
 	value, pointer := map[reflect.Type]string{}, map[reflect.Type]string{}
 	client := reflect.TypeFor[threatconnect.Client]()
-	for i := range client.NumField() {
-		if f := client.Field(i); f.IsExported() {
+	for f := range client.Fields() {
+		if f.IsExported() {
 			nounsOf(f.Name, f.Type, value, pointer)
 		}
 	}
@@ -168,8 +168,8 @@ func nounsOf(name string, service reflect.Type, value, pointer map[reflect.Type]
 	if service.Kind() != reflect.Struct {
 		return
 	}
-	for i := range service.NumField() {
-		if f := service.Field(i); f.IsExported() {
+	for f := range service.Fields() {
+		if f.IsExported() {
 			nounsOf(name+"."+f.Name, f.Type, value, pointer)
 		}
 	}
@@ -189,26 +189,25 @@ func nounsOf(name string, service reflect.Type, value, pointer map[reflect.Type]
 			pointer[typ.Elem()] = method
 		}
 	}
-	for i := range service.NumMethod() {
-		m := service.Method(i)
+	for m := range service.Methods() {
 		for n := 1; n < m.Type.NumIn(); n++ {
 			add(name+"."+m.Name, m.Type.In(n))
 		}
-		for n := range m.Type.NumOut() {
-			add(name+"."+m.Name, m.Type.Out(n))
+		for out := range m.Type.Outs() {
+			add(name+"."+m.Name, out)
 		}
 	}
 }
 
 // callEveryMethod calls the methods of a service, and of the services that it holds, with arguments
 // that are fine apart from the context.
-func callEveryMethod(t *testing.T, name string, service reflect.Value, ctx context.Context) {
+func callEveryMethod(t *testing.T, ctx context.Context, name string, service reflect.Value) {
 	if service.Kind() != reflect.Struct {
 		return
 	}
 	for i := range service.NumField() {
 		if f := service.Type().Field(i); f.IsExported() {
-			callEveryMethod(t, name+"."+f.Name, service.Field(i), ctx)
+			callEveryMethod(t, ctx, name+"."+f.Name, service.Field(i))
 		}
 	}
 	for i := range service.NumMethod() {
@@ -237,7 +236,7 @@ func callEveryMethod(t *testing.T, name string, service reflect.Value, ctx conte
 		if last.Kind() == reflect.Func {
 			last = firstErrorOf(t, called, last)
 		}
-		err, ok := last.Interface().(error)
+		err, ok := reflect.TypeAssert[error](last)
 		assert.True(t, ok && err != nil, "%s returned no error", called)
 	}
 }
@@ -247,7 +246,7 @@ func firstErrorOf(t *testing.T, called string, seq reflect.Value) reflect.Value 
 	var got error
 	assert.NotPanics(t, func() {
 		for _, err := range seq.Seq2() {
-			got, _ = err.Interface().(error)
+			got, _ = reflect.TypeAssert[error](err)
 			break
 		}
 	}, called)
@@ -279,8 +278,8 @@ func TestEveryOptionsStructHasCallOptions(t *testing.T) {
 				visit(v.Field(i))
 			}
 		}
-		for i := range v.NumMethod() {
-			for in := range v.Method(i).Type().Ins() {
+		for _, method := range v.Methods() {
+			for in := range method.Type().Ins() {
 				if in.Kind() == reflect.Pointer && strings.HasSuffix(in.Elem().Name(), "Options") {
 					seen[in.Elem()] = true
 				}

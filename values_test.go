@@ -152,13 +152,13 @@ func said(f func(ctx context.Context, c *threatconnect.Client, v string) error) 
 // typedKinds are the two ways to name an indicator of a type: in the body of a new one, and in the
 // path.
 func typedKinds[T threatconnect.Indicator](name, branch, field string, s func(*threatconnect.Client) threatconnect.TypedIndicators[T],
-	make func(string) T, want func(string) (string, error),
+	build func(string) T, want func(string) (string, error),
 ) []kindOfValue {
 	return []kindOfValue{
 		{
 			name + " in a body", "/v2/indicators/{type}",
 			func(ctx context.Context, c *threatconnect.Client, v string) (string, error) {
-				got, err := s(c).Create(ctx, make(v))
+				got, err := s(c).Create(ctx, build(v))
 				if err != nil {
 					return "", err
 				}

@@ -120,8 +120,11 @@ func postAndMake(ctx context.Context, t task) error {
 
 func (t task) eachFile(do func(name string) error) error {
 	files, err := filepath.Glob(filepath.Join(t.dir, "*.json"))
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("no files in %s: %v", t.dir, err)
+	if err != nil {
+		return fmt.Errorf("find files in %s: %w", t.dir, err)
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("no files in %s", t.dir)
 	}
 	slices.Sort(files)
 	for _, name := range files {

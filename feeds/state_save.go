@@ -211,17 +211,17 @@ type settled struct {
 func latest(records *extsort.Sorter) iter.Seq2[settled, error] {
 	return func(yield func(settled, error) bool) {
 		var last settled
-		any, again := false, false // again reports whether the item has a content
+		started, again := false, false // again reports whether the item has a content
 		for r, err := range records.Sorted() {
 			if err != nil {
 				yield(settled{}, err)
 				return
 			}
-			if item := id(r.Key); !any || item != last.item {
-				if any && !yield(last, nil) {
+			if item := id(r.Key); !started || item != last.item {
+				if started && !yield(last, nil) {
 					return
 				}
-				last, any, again = settled{record: record{item: item}}, true, false
+				last, started, again = settled{record: record{item: item}}, true, false
 			}
 			if r.Value[0] == drop {
 				last.dropped = true
@@ -232,7 +232,7 @@ func latest(records *extsort.Sorter) iter.Seq2[settled, error] {
 			last.dropped = last.dropped || again && content != last.content
 			last.content, again = content, true
 		}
-		if any {
+		if started {
 			yield(last, nil)
 		}
 	}

@@ -45,6 +45,7 @@ type File interface {
 // OS is the file system of the operating system.
 type OS struct{}
 
+// Mkdir implements [FS].
 func (OS) Mkdir(path string) (bool, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return false, nil
@@ -56,6 +57,7 @@ func (OS) Mkdir(path string) (bool, error) {
 	return err == nil, err
 }
 
+// OpenRoot implements [FS].
 func (OS) OpenRoot(path string) (Root, error) {
 	if err := checkLinks(path); err != nil {
 		return nil, err

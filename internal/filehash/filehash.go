@@ -204,7 +204,7 @@ func (l *linker) spread(known, links *extsort.Sorter) error {
 func (l *linker) each(known *extsort.Sorter) iter.Seq2[*Cluster, error] {
 	return func(yield func(*Cluster, error) bool) {
 		var last, f Cluster
-		any := false
+		started := false
 		for rec, err := range known.SortedUntil(l.ctx) {
 			if err != nil {
 				yield(nil, err)
@@ -212,15 +212,15 @@ func (l *linker) each(known *extsort.Sorter) iter.Seq2[*Cluster, error] {
 			}
 			f.read(rec.Key, rec.Value)
 			switch {
-			case any && f.Own == last.Own:
+			case started && f.Own == last.Own:
 				last.take(&f)
 				continue
-			case any && !yield(&last, nil):
+			case started && !yield(&last, nil):
 				return
 			}
-			last, any = f, true
+			last, started = f, true
 		}
-		if any {
+		if started {
 			yield(&last, nil)
 		}
 	}

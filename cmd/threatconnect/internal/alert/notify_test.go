@@ -276,12 +276,12 @@ func TestAlertsWithLongIDs(t *testing.T) {
 func TestAlertWithTheNameOfAnother(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
-	const real = `{"id":"SOC-1001","title":"Alert","src_ip":"203.0.113.42","note":"the real one"}`
-	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(real)))
+	const genuine = `{"id":"SOC-1001","title":"Alert","src_ip":"203.0.113.42","note":"the real one"}`
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(genuine)))
 	bodies := []string{
 		`{"id":"SOC-1001","title":"Alert","src_ip":"203.0.113.42"}`,
 		`{"id":"SOC-1001","title":"Alert","indicators":["203.0.113.42",{"type":"mutex","value":"Body SHA-256: ` + digest + `"}]}`,
-		real,
+		genuine,
 	}
 	for i, body := range bodies {
 		r := decided(t, env, body, "--store-unknown")

@@ -126,7 +126,7 @@ func (i *Instance) Client(log *slog.Logger, options ...threatconnect.Option) (*t
 	if err := i.Check(); err != nil {
 		return nil, err
 	}
-	credentials := threatconnect.Credentials(threatconnect.HMAC(i.AccessID, i.SecretKey))
+	credentials := threatconnect.HMAC(i.AccessID, i.SecretKey)
 	if i.Token != "" {
 		credentials = threatconnect.Token(i.Token)
 	}
