@@ -196,7 +196,7 @@ func TestAnErrorOfAnImportIsNotThatOfAnItem(t *testing.T) {
 		require.Len(t, b.Items, 2)
 		require.NotErrorIs(t, err, threatconnect.ErrValidation)
 		var item *threatconnect.BatchItemError
-		assert.False(t, errors.As(err, &item))
+		assert.NotErrorAs(t, err, &item)
 		assert.Equal(t, end != nil, errors.Is(err, ended))
 		assert.ErrorIs(t, &b.Items[0], threatconnect.ErrValidation, "the error of the item is")
 	}

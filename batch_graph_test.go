@@ -194,7 +194,7 @@ func TestRandomGraphsHold(t *testing.T) {
 			for pair, times := range sent.seen {
 				assert.Equal(t, 1, times, "seed %d: %v was sent more than once", seed, pair)
 			}
-			assert.EqualValues(t, stats.Associations.Added+stats.Links.Added, len(sent.seen))
+			assert.Len(t, sent.seen, int(stats.Associations.Added+stats.Links.Added))
 			duplicates += stats.Duplicates
 		})
 		if t.Failed() {
@@ -362,7 +362,7 @@ func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel:
 		require.False(t, seen[item.Ref], "%s is sent once", item.Ref)
 		seen[item.Ref] = true
 	}
-	assert.Equal(t, n, len(seen)) // Len would print them
+	assert.Equal(t, n, len(seen)) //nolint:testifylint // Len would print them
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Empty(t, left, "no file is left behind")

@@ -199,7 +199,7 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		return fire(t, ctx, wiretest.Func(breath("x", "text/plain")))
 	},
 	"a connection to a playbook": func(t *testing.T, ctx context.Context) error {
-		return fire(t, ctx, wiretest.Func(wiretest.Fail(&net.OpError{Op: "dial", Err: errors.New("refused")})))
+		return fire(t, ctx, wiretest.Fail(&net.OpError{Op: "dial", Err: errors.New("refused")}))
 	},
 }
 
@@ -261,7 +261,7 @@ func TestNothingIsSentWithAContextThatHasEnded(t *testing.T) {
 		assert.Zero(t, s.Count(), name)
 	}
 	assert.Zero(t, asked, "nor is a token asked for")
-	require.ErrorIs(t, fire(t, ctx, wiretest.Func(wiretest.Answer(200, ""))), context.Canceled)
+	require.ErrorIs(t, fire(t, ctx, wiretest.Answer(200, "")), context.Canceled)
 
 	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
@@ -302,8 +302,7 @@ func TestANilContextIsRefused(t *testing.T) {
 	// Methods whose other arguments are refused as well must not panic either.
 	services := reflect.ValueOf(client).Elem()
 	n := 0
-	for i := range services.NumField() {
-		service := services.Field(i)
+	for _, service := range services.Fields() {
 		if !service.CanInterface() {
 			continue
 		}
@@ -329,7 +328,7 @@ func TestANilContextIsRefused(t *testing.T) {
 					}
 					return
 				}
-				if err, _ := out[len(out)-1].Interface().(error); !strings.HasSuffix(name, "LogsService.Send") { // nothing to send is no error
+				if err, _ := reflect.TypeAssert[error](out[len(out)-1]); !strings.HasSuffix(name, "LogsService.Send") { // nothing to send is no error
 					require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 				}
 			}, name)

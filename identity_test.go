@@ -101,13 +101,13 @@ func TestThreatIDsAreThoseAskedFor(t *testing.T) {
 	// The types of groups, by reflection: each service has Get and Update.
 	services := reflect.TypeFor[threatconnect.GroupsService]()
 	types := 0
-	for i := range services.NumField() {
-		if f := services.Field(i); f.IsExported() {
+	for f := range services.Fields() {
+		if f.IsExported() {
 			types++
 			service := func(c *threatconnect.Client) reflect.Value { return reflect.ValueOf(c.Groups).FieldByName(f.Name) }
 			called := func(ctx context.Context, c *threatconnect.Client, method string, last any) (any, error) {
 				out := service(c).MethodByName(method).Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(int64(5)), reflect.ValueOf(last)})
-				err, _ := out[1].Interface().(error)
+				err, _ := reflect.TypeAssert[error](out[1])
 				return out[0].Interface(), err
 			}
 			named["Groups."+f.Name+".Get"] = func(ctx context.Context, c *threatconnect.Client) (any, error) {

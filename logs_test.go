@@ -97,7 +97,7 @@ func TestLogHandlerWritesAttributesBehindTheMessage(t *testing.T) {
 	l.Log(t.Context(), slog.LevelDebug-4, "trace")
 	l.Debug("debug", "n", 1, "f", 1.5, "d", time.Second, "ok", true)
 	l.Info("info", "quoted", `a "b"`, "empty", "", "t", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), "k=v", "\n")
-	l.With("who", "me").WithGroup("req").With("id", 7).Warn("warn", "loud", loud{}, slog.Group("", slog.Int("inline", 1)), slog.Attr{})
+	l.With("who", "me").WithGroup("req").With("id", 7).Warn("warn", slog.Any("loud", loud{}), slog.Group("", slog.Int("inline", 1)), slog.Attr{})
 	l.WithGroup("g").Error("", slog.Group("empty"))
 	require.NoError(t, h.Close(t.Context()))
 	assert.Equal(t, []string{

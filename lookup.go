@@ -260,10 +260,8 @@ func concernsOneValue(err error) bool {
 	case *RequestError:
 		return errors.Is(e.Err, ErrBadResponse) || errors.Is(e.Err, ErrResponseTooLarge)
 	case *APIError:
-		for _, of := range []error{ErrOwnerRefused, ErrSignature, ErrClockSkew, ErrTokenRefused, ErrNotLicensed} {
-			if e.Is(of) {
-				return false
-			}
+		if slices.ContainsFunc([]error{ErrOwnerRefused, ErrSignature, ErrClockSkew, ErrTokenRefused, ErrNotLicensed}, e.Is) {
+			return false
 		}
 		switch e.StatusCode {
 		case http.StatusOK, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusInternalServerError:

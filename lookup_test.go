@@ -451,13 +451,13 @@ func TestAPanicOfATransportEndsTheLoopOfALookup(t *testing.T) {
 			assert.Fail(t, "a result", r)
 		}
 	})
+	c := clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) {
+		runtime.Goexit() // as t.FailNow does
+		return nil, nil
+	}))
 	ended := make(chan bool)
 	go func() {
 		defer close(ended)
-		c := clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) {
-			runtime.Goexit() // as t.FailNow does
-			return nil, nil
-		}))
 		for range c.Indicators.Lookup(t.Context(), slices.Values([]string{"h0.example"}), nil) {
 			ended <- true
 		}

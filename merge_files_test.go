@@ -239,7 +239,7 @@ func checkClusters(t *testing.T, files []*File) {
 		if hashes[first[i]] == nil {
 			hashes[first[i]] = map[string]bool{}
 		}
-		for _, h := range strings.Fields(shortOf(f)) {
+		for h := range strings.FieldsSeq(shortOf(f)) {
 			hashes[first[i]][h] = true
 		}
 	}

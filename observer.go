@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -107,8 +108,8 @@ func (c *Client) callStart(ctx context.Context, call *call) context.Context {
 }
 
 func (c *Client) callEnd(ctx context.Context, call *call, attempts int, began time.Time, err error) {
-	for i := len(c.cfg.observers) - 1; i >= 0; i-- {
-		if end := c.cfg.observers[i].CallEnd; end != nil {
+	for _, o := range slices.Backward(c.cfg.observers) {
+		if end := o.CallEnd; end != nil {
 			end(ctx, Call{Method: call.method, Route: call.route.template, Server: c.server(), Attempts: attempts, Duration: c.cfg.now().Sub(began), Err: err})
 		}
 	}
@@ -125,8 +126,8 @@ func (c *Client) attemptStart(ctx context.Context, call *call, n int) context.Co
 }
 
 func (c *Client) attemptEnd(ctx context.Context, call *call, n int, began time.Time, resp *http.Response, err error) {
-	for i := len(c.cfg.observers) - 1; i >= 0; i-- {
-		if end := c.cfg.observers[i].AttemptEnd; end != nil {
+	for _, o := range slices.Backward(c.cfg.observers) {
+		if end := o.AttemptEnd; end != nil {
 			a := Attempt{Method: call.method, Route: call.route.template, Server: c.server(), Number: n, Duration: c.cfg.now().Sub(began), Err: err}
 			if resp != nil {
 				a.Status = resp.StatusCode

@@ -81,7 +81,7 @@ func snippetsOf(t *testing.T, page string) []snippet {
 		}
 		snippets = append(snippets, s)
 	}
-	require.Equal(t, strings.Count(string(text), "```go\n"), len(snippets), "%s has a Go block that is not at the start of a line", page)
+	require.Len(t, snippets, strings.Count(string(text), "```go\n"), "%s has a Go block that is not at the start of a line", page)
 	return snippets
 }
 

@@ -204,9 +204,7 @@ func (c *Client) query(call *call) string {
 	q := call.query
 	if on := cmp.Or(c.defaults.ActivityLog, c.cfg.activityLog); on != nil {
 		with := url.Values{"createActivityLog": {strconv.FormatBool(*on)}}
-		for k, v := range q {
-			with[k] = v
-		}
+		maps.Copy(with, q)
 		q = with
 	}
 	return encodeQuery(q)

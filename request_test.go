@@ -453,8 +453,7 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 			require.ErrorAs(t, err, &call)
 			assert.ErrorIs(t, err, others, "the error itself can be found")
 			assert.NotErrorIs(t, err, threatconnect.ErrNotFound)
-			var api *threatconnect.APIError
-			if errors.As(err, &api) { // the 503 before
+			if api, ok := errors.AsType[*threatconnect.APIError](err); ok { // the 503 before
 				assert.Equal(t, 503, api.StatusCode)
 			}
 			assert.ErrorContains(t, err, "The requested resource was not found")

@@ -152,7 +152,7 @@ func checkValueArrives(t *testing.T, c *Client, tap *wireTap, v string) {
 	got, err := url.PathUnescape(segs[5])
 	require.NoError(t, err)
 	require.Equal(t, v, got)
-	require.NotEqual(t, "", strings.Trim(segs[5], "."), "a segment of dots would be taken for a step")
+	require.NotEmpty(t, strings.Trim(segs[5], "."), "a segment of dots would be taken for a step")
 	got, err = url.PathUnescape(segs[7])
 	require.NoError(t, err)
 	require.Equal(t, "x"+v, got)

@@ -560,8 +560,8 @@ func reachable(v reflect.Value, seen map[uintptr]bool, visit func(string)) {
 			reachable(v.Elem(), seen, visit)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			reachable(v.Field(i), seen, visit)
+		for _, field := range v.Fields() {
+			reachable(field, seen, visit)
 		}
 	case reflect.Slice, reflect.Array:
 		if v.Type().Elem().Kind() == reflect.Uint8 && v.Kind() == reflect.Slice {

@@ -214,8 +214,8 @@ func TestNothingThatIsPrintedHoldsASecret(t *testing.T) {
 	assert.Contains(t, log.String(), "/v2/indicators/hosts/{}")
 	for _, s := range append(signatures, secret, token, password, value, strings.ToUpper(value), "VERY-EVIL") {
 		assert.NotEmpty(t, s)
-		assert.False(t, strings.Contains(out, s), s)
-		assert.False(t, strings.Contains(out, fmt.Sprintf("%x", s)), s)
+		assert.NotContains(t, out, s)
+		assert.NotContains(t, out, fmt.Sprintf("%x", s), s)
 	}
 }
 
@@ -245,7 +245,7 @@ func TestNewClientRefuses(t *testing.T) {
 	_, err = threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(nil))
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	var v *threatconnect.ValidationError
-	assert.True(t, errors.As(err, &v))
+	assert.ErrorAs(t, err, &v)
 }
 
 func TestOptionsThatAreRefused(t *testing.T) {

@@ -113,7 +113,7 @@ func TestEveryStructOfAResponseKeepsUnknownMembers(t *testing.T) {
 	for typ := range results {
 		_, read := readers[typ]
 		_, exempt := withoutExtra[typ]
-		assert.True(t, read != exempt, "%s needs an Extra for unknown members and a reader in readersOfStructs, or a reason in withoutExtra", typ)
+		assert.NotEqual(t, read, exempt, "%s needs an Extra for unknown members and a reader in readersOfStructs, or a reason in withoutExtra", typ)
 	}
 	for typ := range withoutExtra {
 		assert.True(t, results[typ], "%s is no longer part of a result", typ)
@@ -122,16 +122,16 @@ func TestEveryStructOfAResponseKeepsUnknownMembers(t *testing.T) {
 
 // collectResults adds the structs that the methods of a service, and of the services in its fields, return.
 func collectResults(service reflect.Type, results map[reflect.Type]bool) {
-	for i := range service.NumField() {
-		if f := service.Field(i); f.IsExported() && strings.Contains(f.Type.Name(), "Service") || strings.HasPrefix(f.Type.Name(), "Typed") {
+	for f := range service.Fields() {
+		if f.IsExported() && strings.Contains(f.Type.Name(), "Service") || strings.HasPrefix(f.Type.Name(), "Typed") {
 			collectResults(f.Type, results)
 		}
 	}
 	if service == reflect.TypeFor[Client]() {
 		return
 	}
-	for i := range service.NumMethod() {
-		for out := range service.Method(i).Type.Outs() {
+	for method := range service.Methods() {
+		for out := range method.Type.Outs() {
 			collectStructs(out, results)
 		}
 	}
@@ -151,9 +151,9 @@ func collectStructs(t reflect.Type, results map[reflect.Type]bool) {
 		if !strings.HasPrefix(t.Name(), "Page[") && !strings.HasSuffix(t.Name(), "Meta") {
 			results[t] = true
 		}
-		for i := range t.NumField() {
-			if t.Field(i).IsExported() {
-				collectStructs(t.Field(i).Type, results)
+		for field := range t.Fields() {
+			if field.IsExported() {
+				collectStructs(field.Type, results)
 			}
 		}
 	}

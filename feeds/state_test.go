@@ -220,7 +220,7 @@ func TestCountsThatLeaveDoubts(t *testing.T) {
 			t.Parallel()
 			store, items := fileStoreIn(t), hosts(0, 2)
 			s := openState(t, store)
-			for range s.Changed(sequence(items, false)) { //nolint:revive // everything is sent
+			for range s.Changed(sequence(items, false)) { // everything is sent
 			}
 			for _, e := range tc.told {
 				s.OnError(e)

@@ -254,6 +254,6 @@ func TestSTIXMarkingsAreLimited(t *testing.T) {
 		objects = append(objects, stixText("marking-definition", i, `,"name":"TLP:RED"`))
 	}
 	_, refused := mustReadSTIX(t, bundleOf(objects...))
-	assert.Equal(t, len(stixTLP()), len(refused))
+	assert.Len(t, refused, len(stixTLP()))
 	assert.Equal(t, "is one of too many marking definitions", refused[0].Rule)
 }

@@ -161,9 +161,9 @@ func TestExtractKnowsTheSection(t *testing.T) {
 	text := "## Domains\n" + strings.Repeat("nothing\n", windowSize/4) + "evil.zip\n## More\nevil.zip\n"
 	assert.Equal(t, []string{"Host evil.zip"}, values(t, text))
 	table := "name,imphash,size\n" + strings.Repeat("a,d41d8cd98f00b204e9800998ecf8427e,1\n", windowSize/16)
-	assert.Zero(t, len(values(t, table)), "a table header also applies")
+	assert.Empty(t, values(t, table), "a table header also applies")
 	quoted := "name,imphash,size\n" + strings.Repeat("a,d41d8cd98f00b204e9800998ecf8427e,1\n\"a\",\"d41d8cd98f00b204e9800998ecf8427e\",\"1\"\n", windowSize/8)
-	assert.Zero(t, len(values(t, quoted)), "quotes apply only to their line")
+	assert.Empty(t, values(t, quoted), "quotes apply only to their line")
 	assert.Equal(t, []string{"Address 10.2.3.4"}, values(t, "## Versions of servers\n- 10.2.3.4\n"), "an ambiguous heading has no meaning")
 	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E"}, values(t, "## Key findings\n- d41d8cd98f00b204e9800998ecf8427e\n"))
 }

@@ -2,6 +2,7 @@ package ioc
 
 import (
 	"bytes"
+	"slices"
 )
 
 // meaning is the meaning of a word for the values near it.
@@ -130,8 +131,8 @@ func meaningOfTerm(term []byte) meaning {
 	}
 	term = bytes.TrimLeft(term, "&_")
 	last := term
-	for i := len(term) - 1; i >= 0; i-- {
-		if c := term[i]; c == '-' || c == '_' || c == '.' {
+	for i, c := range slices.Backward(term) {
+		if c == '-' || c == '_' || c == '.' {
 			last = term[i+1:]
 			break
 		} else if i > 0 && isCapital(c) && !isCapital(term[i-1]) && isLetter(term[i-1]) {

@@ -1,7 +1,6 @@
 package threatconnecttest_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -62,7 +61,7 @@ func TestTheClientReadsEveryOddity(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, everyone, 3)
 			_, err = client.Groups.Threats.Get(ctx, 99, nil)
-			assert.True(t, errors.Is(err, threatconnect.ErrNotFound), "%v", err)
+			assert.ErrorIs(t, err, threatconnect.ErrNotFound)
 		})
 	}
 }

@@ -189,8 +189,7 @@ func ExampleWithRateLimit() {
 	client := srv.Client(threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 	for range 3 {
 		_, err := client.Owners.Whoami(context.Background())
-		var refused *threatconnect.APIError
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*threatconnect.APIError](err); ok {
 			fmt.Println(refused.StatusCode, refused.RetryAfter.Round(time.Minute))
 		}
 	}

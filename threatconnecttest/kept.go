@@ -43,7 +43,7 @@ func lost(path string, given, shown reflect.Value, always bool) string {
 		if given.Len() != shown.Len() {
 			return path
 		}
-		if texts, ok := given.Interface().([]string); ok { // the server chooses the order
+		if texts, ok := reflect.TypeAssert[[]string](given); ok { // the server chooses the order
 			same = slices.Equal(slices.Sorted(slices.Values(texts)), slices.Sorted(slices.Values(shown.Interface().([]string))))
 			break
 		}

@@ -80,7 +80,7 @@ func keptOf(record any) any {
 		}
 		f.Set(reflect.ValueOf(attributes))
 	}
-	if r, ok := v.Interface().(MetricRecord); ok {
+	if r, ok := reflect.TypeAssert[MetricRecord](v); ok {
 		r.Points = slices.Clone(r.Points)
 		for n, p := range r.Points {
 			if !p.Date.IsZero() {

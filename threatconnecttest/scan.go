@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -276,9 +277,9 @@ func (f *fields) UnmarshalJSON(b []byte) error {
 
 // raw returns the text of a member. Of several with the same name, it returns the last.
 func (f fields) raw(name string) (json.RawMessage, bool) {
-	for i := len(f) - 1; i >= 0; i-- {
-		if string(f[i].name) == name {
-			return f[i].value, true
+	for _, member := range slices.Backward(f) {
+		if string(member.name) == name {
+			return member.value, true
 		}
 	}
 	return nil, false

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -92,9 +93,7 @@ func hostile(t *testing.T) map[string]string {
 			assert.NoError(t, err)
 			answer.Header().Del("Content-Length")
 		}
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), answer.Header())
 		w.WriteHeader(answer.Code)
 		_, _ = io.Copy(w, bytes.NewReader(body)) // a client that has gone
 	}))

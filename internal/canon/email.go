@@ -62,7 +62,7 @@ func checkLocalPart(field, local string) error {
 				"write http:// or https:// before it and use a URL, or quote the part before the @")
 		}
 	}
-	for i := 0; i < len(local); i++ {
+	for i := range len(local) {
 		switch local[i] {
 		case '@':
 			return refuse(field, "has two @", "give one address")

@@ -93,7 +93,7 @@ func FuzzHost(f *testing.F) {
 		assert.Contains(t, out, ".")
 		_, err = netip.ParseAddr(out)
 		require.Error(t, err, "an address must not pass as a host")
-		for _, label := range strings.Split(out, ".") {
+		for label := range strings.SplitSeq(out, ".") {
 			require.Regexp(t, `^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`, label)
 		}
 		require.Regexp(t, `\.([a-z]{2,}|xn--[a-z0-9-]+)$`, out, "the form of a top-level domain")

@@ -164,7 +164,7 @@ func isPlainHost(s string) bool {
 		return false
 	}
 	start := 0 // start of the current label
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; {
 		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '_':
 		case c == '-':
@@ -188,7 +188,7 @@ func isPlainHost(s string) bool {
 func classifyHost(s string) (ascii, encoded bool) {
 	ascii = true
 	start := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			ascii = false
 		}
@@ -232,7 +232,7 @@ func isStableHost(mapped string) bool {
 // isTopLevelName reports whether a label has the form of a top-level domain that is not encoded:
 // two or more lower-case letters.
 func isTopLevelName(label string) bool {
-	for i := 0; i < len(label); i++ {
+	for i := range len(label) {
 		if label[i] < 'a' || label[i] > 'z' {
 			return false
 		}
@@ -332,7 +332,7 @@ func checkLabel(field, label string) error {
 	case label[0] == '-' || label[len(label)-1] == '-':
 		return refuse(field, "has a label with a hyphen at its end", "remove the hyphen")
 	}
-	for i := 0; i < len(label); i++ {
+	for i := range len(label) {
 		if err := checkHostRune(field, rune(label[i])); err != nil {
 			return err
 		}

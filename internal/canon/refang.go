@@ -213,7 +213,7 @@ func refangMarks(s string) string {
 	escaped := escapesDotsOnly(s)
 	out := make([]byte, 0, len(s))
 	skip := false // whether to skip white space, after a mark
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if skip && isSpaceOrTab(c) {
 			continue
@@ -356,7 +356,7 @@ func mapTailMarks(tail string, replace func(out []byte, text string, depth int) 
 // of a mark.
 func escapesDotsOnly(s string) bool {
 	found := false
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] != '\\' {
 			continue
 		}

@@ -81,7 +81,7 @@ func checkStrictLocalPart(local string) error {
 func checkStrictTail(tail string) error {
 	const field, fix = "URL", "percent-encode it if it is part of the URL, or clear Strict of the ioc.Parser"
 	fragment := false
-	for i := 0; i < len(tail); i++ {
+	for i := range len(tail) {
 		switch c := tail[i]; {
 		case c == '%':
 			if i+2 >= len(tail) || !IsHex(tail[i+1:i+3]) {

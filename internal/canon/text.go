@@ -120,7 +120,7 @@ func CheckText(field, s string) error {
 
 // isPrintableASCII reports whether s is ASCII without control characters.
 func isPrintableASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {
 			return false
 		}

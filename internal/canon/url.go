@@ -121,7 +121,7 @@ func canonicalHostPort(s string) (string, error) {
 
 // isScheme reports whether s has the syntax of a URL scheme.
 func isScheme(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if !isLetter(c) && (i == 0 || !isDigit(c) && c != '+' && c != '-' && c != '.') {
 			return false
@@ -142,7 +142,7 @@ func urlScheme(s string) string {
 
 // authorityEnd returns the index of the path, query or fragment in s, the part of a URL after "://".
 func authorityEnd(s string) int {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c == '/' || c == '?' || c == '#' {
 			return i
 		}

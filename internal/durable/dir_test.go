@@ -2,7 +2,6 @@ package durable
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -301,7 +300,7 @@ func TestDirLeavesOtherFilesAlone(t *testing.T) {
 		require.ErrorIs(t, d.Create(t.Context(), name, nil), fs.ErrExist)
 		_, err = d.Read(t.Context(), name)
 		require.ErrorContains(t, err, "not a regular file")
-		require.False(t, errors.Is(err, fs.ErrNotExist))
+		require.NotErrorIs(t, err, fs.ErrNotExist)
 	}
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)

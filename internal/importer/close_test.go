@@ -47,7 +47,7 @@ func TestAssociationsThatAreLostInAFlushEndTheImport(t *testing.T) {
 		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example"), link("a.example", "g1").wide(600_000), link("a.example", "g2").wide(600_000)}
 		p.mustAdd(t, feed...)
-		require.NoError(t, os.Setenv("TMPDIR", filepath.Join(os.Getenv("TMPDIR"), "missing")))
+		t.Setenv("TMPDIR", filepath.Join(os.Getenv("TMPDIR"), "missing"))
 		_, err := p.Flush(ctx)
 		require.ErrorIs(t, err, fs.ErrNotExist)
 		p.Close(ctx, nil)

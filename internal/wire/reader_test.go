@@ -188,7 +188,7 @@ func TestReaderNamesMisuse(t *testing.T) {
 			require.ErrorAs(t, r.Err(), &e)
 			first := r.Err()
 			assert.Equal(t, None, r.Kind())
-			assert.Zero(t, r.Text())
+			assert.Empty(t, r.Text())
 			assert.Zero(t, r.Int64())
 			assert.Nil(t, r.Raw())
 			assert.Nil(t, r.Strings())

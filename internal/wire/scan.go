@@ -141,7 +141,7 @@ func scanEscape(b []byte, i int) (int, string) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return i + 1, ""
 	case 'u':
-		for n := 0; n < 4; n++ {
+		for range 4 {
 			i++
 			if i >= len(b) || unhex(b[i]) < 0 {
 				return at(b, i, whatHex)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -202,9 +203,7 @@ func calls() map[string]call {
 			all[m.name] = m.call
 		}
 	}
-	for name, do := range workflows {
-		all[name] = do
-	}
+	maps.Copy(all, workflows)
 	return all
 }
 
@@ -232,7 +231,7 @@ func (m method) call(r *run) error {
 func (r *run) use(results []reflect.Value) error {
 	var err error
 	if last := results[len(results)-1]; last.Type() == reflect.TypeFor[error]() {
-		err, _ = last.Interface().(error)
+		err, _ = reflect.TypeAssert[error](last)
 		results = results[:len(results)-1]
 	}
 	for _, result := range results {
@@ -272,7 +271,7 @@ func (r *run) read(seq reflect.Value) (err error) {
 		if err != nil {
 			r.problem("an iterator continues after an error")
 		}
-		if err, _ = e.Interface().(error); err == nil {
+		if err, _ = reflect.TypeAssert[error](e); err == nil {
 			if v.Kind() == reflect.Pointer && v.IsNil() || v.Kind() == reflect.Interface && v.IsNil() {
 				r.problem("an item of a sequence is nil without an error")
 			}

@@ -24,7 +24,7 @@ func methods() []method {
 		for i := range t.NumField() {
 			f := t.Field(i)
 			if f.IsExported() && !f.Anonymous && f.Type.Kind() == reflect.Struct {
-				walk(f.Type, name+f.Name+".", append(fields[:len(fields):len(fields)], i))
+				walk(f.Type, name+f.Name+".", append(slices.Clip(fields), i))
 			}
 		}
 		if len(fields) == 0 {

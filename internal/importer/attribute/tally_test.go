@@ -70,7 +70,7 @@ func TestVerdictsOfSmallFiles(t *testing.T) {
 						for i := range v {
 							switch v[i] {
 							case item.Failed:
-								require.True(t, named>>i&1 == 1, about)
+								require.Equal(t, 1, named>>i&1, about)
 							case item.Unprocessed:
 								require.GreaterOrEqual(t, i, processed, about)
 							case item.Succeeded:

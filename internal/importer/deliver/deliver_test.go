@@ -3,6 +3,7 @@ package deliver
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -337,9 +338,7 @@ func TestDeliveries(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScript(t, c.content)
-				for op, list := range c.replies {
-					s.replies[op] = list
-				}
+				maps.Copy(s.replies, c.replies)
 				if c.change != nil {
 					c.change(s)
 				}

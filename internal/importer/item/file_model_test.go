@@ -89,7 +89,7 @@ func checkFile(t *testing.T, f *File, m *model) {
 	require.Less(t, len(bytes.Join(f.Body(f.All()), nil)), want+Frame)
 	for pos, e := range all {
 		s, text, seq := f.At(pos)
-		require.Equal(t, e, entry{s, seq, string(text)})
+		require.Equal(t, e, entry{s, seq, string(text)}) //nolint:testifylint // the model is expected
 		require.Equal(t, KindOf(s, seq), f.KindAt(pos))
 	}
 	require.Panics(t, func() { f.At(len(all)) })
@@ -221,7 +221,7 @@ func FuzzPayloads(f *testing.F) {
 		require.Equal(t, size(&file), size(&again))
 		want := 0
 		for s := range Sections {
-			require.Equal(t, len(file.lists[s].items), len(again.lists[s].items))
+			require.Len(t, again.lists[s].items, len(file.lists[s].items))
 			for i := range file.Len(s) {
 				require.NotEmpty(t, file.Entry(s, i))
 				require.Equal(t, file.Entry(s, i), again.Entry(s, i))

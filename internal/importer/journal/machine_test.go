@@ -284,7 +284,7 @@ func (m *machine) check(t require.TestingT, s *State) {
 	for _, f := range s.Files {
 		want := m.files[f.Number]
 		require.NotNil(t, want)
-		require.Equal(t, len(want.pieces), len(f.Pieces))
+		require.Len(t, f.Pieces, len(want.pieces))
 		for i := range want.pieces {
 			require.Equal(t, want.pieces[i], f.Pieces[i])
 		}

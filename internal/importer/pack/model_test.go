@@ -277,7 +277,7 @@ func run(t *testing.T, f feed, keep bool, resume int) *packed {
 	}
 	k.send(func(journal.Deferred) bool { return true })
 	require.NoError(t, k.p.Err())
-	require.EqualValues(t, int64(math.MaxInt64), k.p.Held())
+	require.Equal(t, int64(math.MaxInt64), k.p.Held())
 	return k
 }
 

@@ -238,11 +238,11 @@ func TestWhatIsNotTakenStays(t *testing.T) {
 		t.Fatal("the association of the groups was to stay")
 	}
 	require.Len(t, taken, 5)
-	require.EqualValues(t, kept, p.Held())
+	require.Equal(t, kept, p.Held())
 	counts, err := p.Discard()
 	require.NoError(t, err)
 	require.Equal(t, [item.Kinds]int64{item.Association: 1}, counts)
-	require.EqualValues(t, int64(math.MaxInt64), p.Held())
+	require.Equal(t, int64(math.MaxInt64), p.Held())
 	counts, err = p.Discard()
 	require.NoError(t, err)
 	require.Zero(t, counts)

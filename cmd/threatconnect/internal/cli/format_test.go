@@ -56,7 +56,7 @@ func TestWrap(t *testing.T) {
 	words := "some words of a text that is rather long, and https://www.example.com/a/long/path"
 	for width := 1; width < 40; width++ {
 		got := Wrap(words, width)
-		for _, line := range strings.Split(got, "\n") {
+		for line := range strings.SplitSeq(got, "\n") {
 			require.LessOrEqual(t, text.StringWidth(line), width)
 			require.Equal(t, strings.TrimRight(line, " "), line)
 		}
@@ -136,7 +136,7 @@ func TestIndicatorType(t *testing.T) {
 		got, _ := IndicatorType(name)
 		assert.Equal(t, want, got)
 	}
-	for _, name := range strings.Split(IndicatorTypeNames, ", ") {
+	for name := range strings.SplitSeq(IndicatorTypeNames, ", ") {
 		_, ok := IndicatorType(name)
 		assert.True(t, ok, name)
 	}

@@ -208,7 +208,7 @@ func FuzzLines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, comments bool) {
 		text = text[:min(len(text), maxLine-2)] // TestTooLongLines has longer ones
 		var want []string
-		for _, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+		for line := range strings.SplitSeq(strings.TrimPrefix(text, "\ufeff"), "\n") {
 			switch line = strings.TrimSpace(line); {
 			case line == "" || comments && line[0] == '#':
 			default:
