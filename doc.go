@@ -25,7 +25,7 @@
 //	hosts := []*threatconnect.Host{threatconnect.NewHost("one.example"), threatconnect.NewHost("two.example")}
 //	stats, err := client.Batch.Import(ctx, threatconnect.BatchConfig{
 //		Owner:      "Example Source",
-//		Attributes: threatconnect.WriteReplace,
+//		Attributes: threatconnect.WriteSingleton,
 //	}, threatconnect.BatchItems(slices.Values(hosts)))
 //
 // [NewClientFromEnv] reads the base URL and the credentials from environment variables. A [Client] and

@@ -18,7 +18,7 @@ func ExampleBatchService_Import() {
 
 	stats, err := client.Batch.Import(context.Background(), threatconnect.BatchConfig{
 		Owner:      "Example Source",
-		Attributes: threatconnect.WriteReplace,
+		Attributes: threatconnect.WriteSingleton,
 	}, threatconnect.BatchItems(slices.Values(hosts)))
 	fmt.Println(stats.Indicators.Succeeded, err)
 	// Output: 2 <nil>
