@@ -216,9 +216,10 @@ func TestCoverageIsWhatTheMethodsSay(t *testing.T) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Coverage
 
-%d of %d operations of the v2 API have a typed method. This page is written by a test from the API lines of the doc
-comments (`+"`UPDATE=1 go test -run Coverage .`"+`) and checked by it. `+tour+` requests each of them, and the test
-server's router and signature check confirm it. The column tests lists one test or example for each method.
+%d of %d operations of the v2 API have a typed method. A test writes this page from the API lines
+of the doc comments (`+"`UPDATE=1 go test -run Coverage .`"+`), and checks it.
+`+tour+` requests each of them, and the test server's router and signature
+check confirm it. The column tests lists one test or example for each method.
 
 | operation | methods | tests |
 |---|---|---|
