@@ -35,6 +35,18 @@ func TestSampleNeedsNoConfiguration(t *testing.T) {
 	}
 }
 
+func TestSkippedEntriesWithoutATypeNeedNoColumn(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.NewT(t)
+	const bundle = `{"type":"bundle","objects":[
+{"type":"indicator","id":"indicator--1","pattern":"[domain-name:value = 'evil.test-name.com']"},
+{"type":"indicator","id":"indicator--2","pattern":"[file:path = '/tmp/x']"}]}`
+	r := to(t, srv).feed(bundle).run(t.Context(), "--input", "-")
+	assert.Equal(t, 0, r.exit, r.stderr)
+	assert.Regexp(t, `(?m)^TYPE +IMPORTED$`, r.stdout)
+	assert.Contains(t, r.stdout, "1 skipped")
+}
+
 func TestInstanceNeedsInput(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)

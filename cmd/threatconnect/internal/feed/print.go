@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -72,23 +73,25 @@ func (s *summary) table() table.Writer {
 	}
 	columns := []struct {
 		title string
-		total int64
 		count func(*kindCount) int64
 	}{
-		{title, 1, func(k *kindCount) int64 {
+		{title, func(k *kindCount) int64 {
 			if exact {
 				return k.Sent - k.Failed
 			}
 			return k.Sent
 		}},
-		{"UNCHANGED", s.Unchanged, func(k *kindCount) int64 { return k.Unchanged }},
-		{"FAILED", failures, func(k *kindCount) int64 { return k.Failed }},
-		{"SKIPPED", s.Skipped, func(k *kindCount) int64 { return k.Skipped }},
+		{"UNCHANGED", func(k *kindCount) int64 { return k.Unchanged }},
+		{"FAILED", func(k *kindCount) int64 { return k.Failed }},
+		{"SKIPPED", func(k *kindCount) int64 { return k.Skipped }},
 	}
+	var shown []func(*kindCount) int64
 	header := []any{"TYPE"}
-	for _, c := range columns {
-		if c.total > 0 {
+	for i, c := range columns {
+		// Entries without a type are in the totals only: a column for them would be a list of zeros.
+		if i == 0 || slices.ContainsFunc(s.Types, func(k *kindCount) bool { return c.count(k) > 0 }) {
 			header = append(header, c.title)
+			shown = append(shown, c.count)
 		}
 	}
 	t := cli.NewTable(header...)
@@ -99,10 +102,8 @@ func (s *summary) table() table.Writer {
 	t.SetColumnConfigs(configs)
 	for _, k := range s.Types {
 		row := table.Row{k.Kind}
-		for _, c := range columns {
-			if c.total > 0 {
-				row = append(row, cli.Number(c.count(k)))
-			}
+		for _, count := range shown {
+			row = append(row, cli.Number(count(k)))
 		}
 		t.AppendRow(row)
 	}
