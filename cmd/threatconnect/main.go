@@ -35,7 +35,7 @@ func root(env *cli.Env, info *debug.BuildInfo) *cobra.Command {
 		Use:   "threatconnect",
 		Short: "Work with ThreatConnect from the command line",
 		Example: `  threatconnect feed                    # import a sample into a test server
-  threatconnect lookup evil.example     # show what the platform knows`,
+  threatconnect lookup evil.example     # look up an indicator`,
 	}
 	cmd.AddCommand(
 		alert.Command(env),

@@ -96,7 +96,7 @@ func TestCompletion(t *testing.T) {
 	}
 	code, stdout, _ := run(t, nil, "__complete", "look")
 	assert.Equal(t, cli.Success, code)
-	assert.Contains(t, stdout, "lookup\tShow what")
+	assert.Contains(t, stdout, "lookup\tLook up")
 }
 
 // Short help fits a small terminal and shows two examples; both helps fit 80 columns.

@@ -202,7 +202,7 @@ func (e *exam) examine(ctx context.Context, reportFile string, asJSON bool) erro
 		if err := writeReport(reportFile, r); err != nil {
 			return err
 		}
-		e.env.Printf("The report is in %s. It holds no names and no values; look at it before you share it.", reportFile)
+		e.env.Printf("The report is in %s. It contains no names and no values. Read it before you share it.", reportFile)
 	}
 	switch {
 	case ctx.Err() != nil:

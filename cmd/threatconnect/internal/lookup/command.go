@@ -52,7 +52,7 @@ func Command(env *cli.Env) *cobra.Command {
 	c := &command{env: env}
 	cmd := &cobra.Command{
 		Use:   "lookup [flags] [VALUE...]",
-		Short: "Show what the platform knows about indicators",
+		Short: "Look up indicators and their scores",
 		Long:  description,
 		Example: `  threatconnect lookup evil.example                # details of one value
   threatconnect extract report.txt | threatconnect lookup --json`,
