@@ -173,7 +173,7 @@ func TestThreatFeedsTimeGrowsLinearly(t *testing.T) {
 		})
 	})
 	t.Run("gzip", func(t *testing.T) {
-		scaletest.RequireLinear(t, 1<<20, 8, func(n int) func() {
+		scaletest.RequireLinear(t, scaletest.Size(1<<20), 8, func(n int) func() {
 			body := zipped(t, strings.Repeat("a", n))
 			f := Fetcher{Client: clientOf(t), Transport: wiretest.Func(func(*http.Request) (*http.Response, error) {
 				return answer(http.StatusOK, bytes.NewReader(body)), nil

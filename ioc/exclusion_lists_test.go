@@ -168,7 +168,7 @@ func TestListsAreReadInLinearTime(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			scaletest.RequireLinear(t, 32<<10, 16, func(n int) func() {
+			scaletest.RequireLinear(t, scaletest.Size(32<<10), 16, func(n int) func() {
 				text := list(n)
 				return func() {
 					x := &Exclusions{}

@@ -471,7 +471,7 @@ func TestExcludeIsLinearInTheValue(t *testing.T) {
 		"an own type, not listed": {"Coin", func(n int) string { return strings.Repeat("a", n) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			scaletest.RequireLinear(t, 32<<10, 16, func(n int) func() {
+			scaletest.RequireLinear(t, scaletest.Size(32<<10), 16, func(n int) func() {
 				value := tc.value(n)
 				return func() { x.Exclude(string(tc.typ), value) }
 			})
