@@ -3,12 +3,10 @@ package threatconnect_test
 import (
 	"fmt"
 	"go/format"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -25,12 +23,12 @@ type snippet struct {
 	notRun bool   // a comment <!-- not run --> is in front of it
 }
 
-// The Go blocks of README.md and the guides are formatted, compile and print what the page says. They become a
-// module that README's lines for go.mod set up:
+// The Go blocks of README.md and the guides are formatted, compile and print what the page says. They become one
+// package, because compiling and linking cost more than running, in a module that README's lines for go.mod set up:
 //
-//   - A block with a package clause is a program, which is run.
-//   - Blocks with test functions are the tests of their page.
-//   - A block that begins with another declaration is compiled as it is, together with all pages.
+//   - A block with a package clause is a program, whose main function is called.
+//   - Test functions are run.
+//   - A block that begins with another declaration is compiled as it is.
 //   - Any other block is the body of a function with ctx and client. It runs against a test server that it
 //     shares with the other blocks of the page, and an err that it declares and leaves must be nil. Example
 //     Community knows 203.0.113.42.
@@ -87,12 +85,10 @@ func snippetsOf(t *testing.T, page string) []snippet {
 
 // snippetModule is a temporary module with the snippets.
 type snippetModule struct {
-	t        *testing.T
-	dir      string
-	calls    []string          // in the main function that runs snippets
-	prints   map[string]string // the output of a snippet by its place
-	programs map[string]string // the output of a program by its directory
-	tests    map[string]bool   // directories with tests
+	t      *testing.T
+	dir    string
+	calls  []string          // in the test function that runs snippets
+	prints map[string]string // the output of a snippet by its place
 }
 
 func newSnippetModule(t *testing.T, readme string) *snippetModule {
@@ -104,10 +100,7 @@ func newSnippetModule(t *testing.T, readme string) *snippetModule {
 	mod := "module example.com/snippets\n\ngo 1.26.0\n\n" + strings.Join(lines, "\n") + "\n"
 	sums, err := os.ReadFile("go.sum") // it verifies the dependencies that the module gets
 	require.NoError(t, err)
-	m := &snippetModule{
-		t: t, dir: t.TempDir(),
-		prints: map[string]string{}, programs: map[string]string{}, tests: map[string]bool{},
-	}
+	m := &snippetModule{t: t, dir: t.TempDir(), prints: map[string]string{}}
 	m.write("go.mod", strings.Replace(mod, "=> ../threatconnect", "=> "+here, 1))
 	m.write("go.sum", string(sums))
 	return m
@@ -115,9 +108,7 @@ func newSnippetModule(t *testing.T, readme string) *snippetModule {
 
 func (m *snippetModule) write(name, content string) {
 	m.t.Helper()
-	path := filepath.Join(m.dir, name)
-	require.NoError(m.t, os.MkdirAll(filepath.Dir(path), 0o700))
-	require.NoError(m.t, os.WriteFile(path, []byte(content), 0o600))
+	require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, name), []byte(content), 0o600))
 }
 
 // add writes the file of a snippet.
@@ -127,14 +118,14 @@ func (m *snippetModule) add(s snippet) {
 	name := fmt.Sprintf("%s%d", page, s.line)
 	code := "//line " + place + "\n" + s.code
 	switch {
-	case strings.HasPrefix(s.code, "package "):
-		m.programs[name] = s.prints
-		m.write(name+"/main.go", code)
+	case strings.HasPrefix(s.code, "package main\n"):
+		code = strings.NewReplacer("package main\n", "package snippets\n", "\nfunc main() {\n", "\nfunc "+name+"() {\n").Replace(code)
+		m.calls = append(m.calls, fmt.Sprintf("start(%q)\n%s()\n", place, name))
+		m.prints[place] = s.prints
+		m.write(name+"_test.go", code)
 		return
 	case testFunction.MatchString(s.code):
-		m.tests[page+"test"] = true
-		m.write(page+"test/"+name+"_test.go", "package test\n\n"+importsOf(code)+code)
-		return
+		code = testFunction.ReplaceAllString(code, "${0}_"+page+"_") // pages may have tests of the same name
 	case !declaration.MatchString(s.code):
 		code = "func " + name + "(ctx context.Context, client *threatconnect.Client) error {\n" + code
 		switch {
@@ -145,7 +136,7 @@ func (m *snippetModule) add(s snippet) {
 			code += "return nil\n"
 		}
 		code += "}\n"
-		call := fmt.Sprintf("run(%q, %q, %s)\n", s.page, place, name)
+		call := fmt.Sprintf("runSnippet(t, %q, %q, %s)\n", s.page, place, name)
 		if s.notRun {
 			call = "_ = " + name + "\n"
 		} else {
@@ -153,7 +144,7 @@ func (m *snippetModule) add(s snippet) {
 		}
 		m.calls = append(m.calls, call)
 	}
-	m.write("snippets/"+name+".go", "package main\n\n"+importsOf(code)+code)
+	m.write(name+"_test.go", "package snippets\n\n"+importsOf(code)+code)
 }
 
 // importsOf returns the import declaration for the packages that code refers to.
@@ -174,42 +165,38 @@ func importsOf(code string) string {
 }
 
 const snippetMain = `
-func run(page, place string, f func(context.Context, *threatconnect.Client) error) {
+func start(place string) { fmt.Printf("\x00%s\n", place) }
+
+func runSnippet(t *testing.T, page, place string, f func(context.Context, *threatconnect.Client) error) {
 	srv, ok := servers[page]
 	if !ok {
 		srv = threatconnecttest.New()
-		known := &threatconnecttest.IndicatorRecord{
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{
 			Owner: "Example Community", Type: "Address", Summary: "203.0.113.42", Rating: new(4.0), Confidence: new(85),
-		}
-		if err := srv.Seed(known); err != nil {
-			panic(err)
-		}
+		}))
 		servers[page] = srv
 	}
-	fmt.Printf("\x00%s\n", place)
-	if err := f(context.Background(), srv.Client(threatconnect.WithOwner("Example Source"))); err != nil {
-		panic(place + ": " + err.Error())
-	}
+	start(place)
+	require.NoError(t, f(t.Context(), srv.Client(threatconnect.WithOwner("Example Source"))), place)
 }
 
 var servers = map[string]*threatconnecttest.Server{}
 `
 
-// run runs the programs, the tests and the snippets.
+// run runs the programs, the snippets and the tests.
 func (m *snippetModule) run() {
 	m.t.Helper()
-	m.write("snippets/main.go", "package main\n\n"+importsOf(snippetMain)+snippetMain+"\nfunc main() {\n"+strings.Join(m.calls, "")+"}\n")
+	code := snippetMain + "\nfunc TestSnippets(t *testing.T) {\n" + strings.Join(m.calls, "") + "start(\"the end\")\n}\n"
+	m.write("snippets_test.go", "package snippets\n\n"+importsOf(code)+code)
 	m.command("mod", "tidy")
-	for _, dir := range slices.Sorted(maps.Keys(m.programs)) {
-		assert.Equal(m.t, m.programs[dir], m.command("run", "./"+dir))
+	printed, _, ended := strings.Cut(m.command("test"), "\x00the end\n")
+	require.True(m.t, ended)
+	ran := map[string]string{}
+	for part := range strings.SplitSeq(strings.TrimPrefix(printed, "\x00"), "\x00") {
+		place, text, _ := strings.Cut(part, "\n")
+		ran[place] = text
 	}
-	for _, dir := range slices.Sorted(maps.Keys(m.tests)) {
-		m.command("test", "./"+dir)
-	}
-	for part := range strings.SplitSeq(strings.TrimPrefix(m.command("run", "./snippets"), "\x00"), "\x00") {
-		place, output, _ := strings.Cut(part, "\n")
-		assert.Equal(m.t, m.prints[place], output, place)
-	}
+	assert.Equal(m.t, m.prints, ran)
 }
 
 // command runs go in the module and returns its standard output.
