@@ -582,12 +582,15 @@ type damaged struct {
 	err    error
 }
 
+// damageStride returns the distance between the records that are damaged.
+func damageStride() int { return max(1, scaletest.Stride()/4) }
+
 // importThroughDamage imports a feed in processes that die at several moments, damages one of the records that each of
 // them leaves, and does the import again. check looks at what has become of it.
 func importThroughDamage(t *testing.T, items []threatconnect.BatchItem, damage func([]byte) []byte, check func(*testing.T, damaged)) {
 	t.Helper()
 	for _, moment := range []int{10, 30, 60, 100, 150} {
-		for at, records := 0, 1; at < records && !t.Failed(); at++ {
+		for at, records := 0, 1; at < records && !t.Failed(); at += damageStride() {
 			synctest.Test(t, func(t *testing.T) {
 				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
 				spool := newMemSpool()
@@ -654,7 +657,7 @@ func TestADamagedRecordIsToldAndHidesNothing(t *testing.T) {
 					checkFeed(t, d.srv, hosts)
 				}
 			})
-			assert.Greater(t, tellings, 10)
+			assert.Greater(t, tellings, 10/damageStride())
 		})
 	}
 }
@@ -719,7 +722,7 @@ func TestAnImportSurvivesEveryWriteThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for at := 1; ; at++ {
+			for at := 1; ; at += scaletest.Stride() {
 				var record string
 				synctest.Test(t, func(t *testing.T) {
 					srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
