@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // refusals makes requests of every route in one owner.
@@ -82,7 +84,10 @@ func TestNothingIsWrittenToAReadOnlyOwner(t *testing.T) {
 func TestEveryRouteCanBeDenied(t *testing.T) {
 	t.Parallel()
 	r := newRefusals(t)
-	for _, e := range allRoutes() {
+	for i, e := range allRoutes() {
+		if i%scaletest.Stride() != 0 {
+			continue
+		}
 		of := r.owner
 		if e.about == instance {
 			of = r.srv.owners[0]
