@@ -27,7 +27,7 @@ type Attribute struct {
 	LastModified time.Time `json:"lastModified,omitzero"` // read only
 	XID          string    `json:"xid,omitzero"`          // read only
 	// SecurityLabels has the labels of the attribute. Batch files write them; otherwise, attach them to an
-	// [AttributeRef].
+	// AttributeRef.
 	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"`
 
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for

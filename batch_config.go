@@ -63,7 +63,7 @@ const (
 type BatchJob struct {
 	Owner            string            // name of the owner; the client's default owner is not used
 	Action           BatchAction       // empty means BatchCreate
-	Attributes       WriteType         // has no default; see [BatchConfig]
+	Attributes       WriteType         // has no default; see BatchConfig
 	Tags             WriteType         // WriteAppend or WriteReplace; empty means WriteAppend
 	Labels           WriteType         // WriteAppend or WriteReplace; empty means WriteAppend
 	HaltOnError      bool              // stop the job at the first item that the platform refuses
@@ -71,7 +71,7 @@ type BatchJob struct {
 	HashCollision    HashCollisionMode // empty sends nothing; the platform's default is HashFavorIncoming
 	PlaybookTriggers *bool             // nil sends nothing
 	// V1 selects version 1 of the batch API, whose files are lists of indicators. It cannot be combined with
-	// WriteSingleton, FileMerge, HashCollision and PlaybookTriggers. [BatchWriter] writes version 2.
+	// WriteSingleton, FileMerge, HashCollision and PlaybookTriggers. BatchWriter writes version 2.
 	V1 bool
 }
 
@@ -83,14 +83,14 @@ type BatchJob struct {
 type BatchConfig struct {
 	Owner        string      // name of the owner; the client's default owner is not used
 	Action       BatchAction // BatchCreate or BatchDelete; empty means BatchCreate
-	Attributes   WriteType   // has no default for BatchCreate; see [WriteType]
+	Attributes   WriteType   // has no default for BatchCreate; see WriteType
 	Tags, Labels WriteType   // WriteAppend or WriteReplace; empty means WriteAppend
 	// HaltOnError ends the import at the first item that the platform refuses. Items imported before stay on
 	// the platform. The spool is emptied, so the next import starts from the first item and WriteAppend
 	// repeats attributes.
 	HaltOnError      bool
-	FileMerge        FileMergeMode     // empty sends nothing; see [BatchJob]
-	HashCollision    HashCollisionMode // empty sends nothing; see [BatchJob]
+	FileMerge        FileMergeMode     // empty sends nothing; see BatchJob
+	HashCollision    HashCollisionMode // empty sends nothing; see BatchJob
 	PlaybookTriggers *bool             // nil sends nothing
 
 	// MaxItems is the largest number of items in a job, from 1 to 25,000; 0 means 25,000. MaxBytes is the
@@ -119,7 +119,7 @@ type BatchConfig struct {
 	// fails with an error.
 	OpenContent func(t GroupType, xid string) (Content, error)
 
-	// Exclude, if not nil, reports whether to leave out an indicator, and why; see [BatchExclusion]. It gets
+	// Exclude, if not nil, reports whether to leave out an indicator, and why; see BatchExclusion. It gets
 	// the type and the canonical summary of the indicator.
 	Exclude func(typ, value string) (reason string, exclude bool)
 	// OnEvent, if not nil, is called with the progress of the import and with each exclusion.

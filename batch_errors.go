@@ -93,7 +93,7 @@ type BatchItemError struct {
 	// Unprocessed reports that the platform did not process the item, because an earlier error ended the job
 	// or the import. The item can be added to another import unchanged.
 	Unprocessed bool
-	// Content reports that the item was imported without its content, because of Err; see [GroupContent].
+	// Content reports that the item was imported without its content, because of Err; see GroupContent.
 	Content bool
 	// Err is the error that kept the item from being sent (a *ValidationError), the content from being
 	// uploaded, or a record of a spool from being read. It is nil if the platform refused the item. In an

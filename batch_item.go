@@ -145,7 +145,7 @@ func (a *Association) check() error {
 // BatchContentUploaded event, or as a [BatchItemError] whose Content is true. If the platform refuses the
 // group, its content is not uploaded.
 type GroupContent struct {
-	Group   Group // a [*Document], whose Malware and Password apply, or a [*Report]
+	Group   Group // a *Document, whose Malware and Password apply, or a *Report
 	Content Content
 }
 

@@ -31,13 +31,13 @@ var (
 // and hyphens.
 type Spool interface {
 	// Create stores a record, the concatenation of parts. If a record of that name exists, it changes nothing
-	// and returns an error that matches [fs.ErrExist]. At most one of several calls with the same name
+	// and returns an error that matches fs.ErrExist. At most one of several calls with the same name
 	// succeeds. A record is durable once Create has returned nil: it survives failures of the process and the
 	// machine. After any other error, the record is either complete or absent.
 	Create(ctx context.Context, name string, parts [][]byte) error
 	Names(ctx context.Context) ([]string, error)
 	// Read returns a record. The caller may modify the slice. If the record does not exist, the error matches
-	// [fs.ErrNotExist].
+	// fs.ErrNotExist.
 	Read(ctx context.Context, name string) ([]byte, error)
 	// Remove removes a record. If it does not exist, Remove returns nil. A failure of the machine may undo a
 	// removal.

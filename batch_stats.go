@@ -34,7 +34,7 @@ type BatchStats struct {
 	// a group to an indicator of another job. It includes references of groups to excluded indicators. Links
 	// are not items.
 	Links BatchCounts
-	// Contents counts the contents of documents and reports; see [GroupContent]. Contents of groups that were
+	// Contents counts the contents of documents and reports; see GroupContent. Contents of groups that were
 	// not imported are unprocessed. Contents are not items.
 	Contents   BatchCounts
 	Invalid    int64 // items that Add refused because they break a rule; not in the counts above
@@ -42,7 +42,7 @@ type BatchStats struct {
 	Jobs       int64 // jobs that were uploaded
 	Bytes      int64 // total size of their files
 	// ExclusionReasons counts the exclusions in the counts above by reason: up to 100 reasons, and the rest
-	// as "other". It is nil if nothing was excluded, and in a [BatchEvent].
+	// as "other". It is nil if nothing was excluded, and in a BatchEvent.
 	ExclusionReasons map[string]int64
 }
 

@@ -12,12 +12,12 @@ import (
 type Group interface {
 	Resource
 	BatchItem
-	// Type returns the name of the type, for example [GroupIncident].
+	// Type returns the name of the type, for example GroupIncident.
 	Type() GroupType
 	// Meta returns the fields that all types have. It is never nil.
 	Meta() *GroupMeta
 	// Ref returns the reference to the group. The reference to a group that was not read or created has no
-	// id, and methods return a [*ValidationError] for it.
+	// id, and methods return a *ValidationError for it.
 	Ref() GroupRef
 }
 

@@ -14,7 +14,7 @@ import (
 type Indicator interface {
 	Resource
 	BatchItem
-	// Type returns the name of the type, for example [TypeHost].
+	// Type returns the name of the type, for example TypeHost.
 	Type() IndicatorType
 	// Summary returns the values as one string, as the platform's own lists show them.
 	Summary() string

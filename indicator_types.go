@@ -54,7 +54,7 @@ type File struct {
 	SHA256 string `json:"sha256,omitzero"` // 64 hexadecimal digits
 	Size   *int64 `json:"size,omitzero"`   // bytes; nil if unknown
 	// Occurrences are the names and paths with which the file was found. Only batch files contain them; otherwise,
-	// [FileOccurrencesService] reads and writes them.
+	// FileOccurrencesService reads and writes them.
 	Occurrences []FileOccurrence `json:"fileOccurrence,omitzero"`
 	IndicatorMeta
 }

@@ -25,7 +25,7 @@ type MergeOptions struct {
 	// OnMerged, if not nil, is called once with the counts before the first item is yielded.
 	OnMerged func(MergeStats)
 	// OnItem, if not nil, is called with the origin of each item before the item is yielded. The n-th call,
-	// from 0, concerns the item with Seq n in [BatchItemError].
+	// from 0, concerns the item with Seq n in BatchItemError.
 	OnItem func(MergeOrigin)
 }
 

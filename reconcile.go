@@ -38,7 +38,7 @@ type ReconcileConfig struct {
 	// If OnInvalid is nil, such an indicator is an error.
 	OnInvalid func(item BatchItem, err error) error
 	// Exclude, if not nil, leaves indicators out of the current set, so that they are stale if the owner has
-	// them. Use the function of the import's [BatchConfig].
+	// them. Use the function of the import's BatchConfig.
 	Exclude func(typ, value string) (reason string, exclude bool)
 	// OnStale, if not nil, is called for each stale indicator before it is removed, with its value as listed.
 	OnStale func(t IndicatorType, summary string)
@@ -48,10 +48,10 @@ type ReconcileConfig struct {
 
 	MaxBytes        int    // memory limit for sorting, from 256 KiB to 1 GiB; 0 means 16 MiB
 	Dir             string // directory of temporary files; empty means that of the system
-	PageSize, Ahead int    // see [ListOptions]
+	PageSize, Ahead int    // see ListOptions
 
 	Concurrency int // number of jobs (0 means 1) or files (0 means 16) in progress
-	// RetryFor, WaitFor and OnEvent apply to jobs, and OnError to jobs and files; see [BatchConfig]. Seq in
+	// RetryFor, WaitFor and OnEvent apply to jobs, and OnError to jobs and files; see BatchConfig. Seq in
 	// errors is the number of indicators that Reconcile tried to remove before.
 	RetryFor, WaitFor time.Duration
 	OnEvent           func(BatchEvent)
@@ -119,7 +119,7 @@ type ReconcileCounts struct {
 	//   - they are files that got another hash after they were listed, because files were merged,
 	//   - or they have no value by which they could be removed.
 	Spared      int64
-	Retired     int64 // not in the current set and already retired; see [Retirement]
+	Retired     int64 // not in the current set and already retired; see Retirement
 	Stale       int64 // not in the current set, not spared, and not already retired
 	Removed     int64 // deleted or retired, or already deleted by someone else
 	Failed      int64 // refused by the platform

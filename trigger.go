@@ -33,10 +33,10 @@ type PlaybookTriggerOptions struct {
 	Username, Password string
 	// Header has additional headers. Authorization is an error: set Username and Password instead.
 	Header http.Header
-	// HTTPClient sends the requests, with its transport, timeout and cookie jar. The rules of [WithTransport] apply to
+	// HTTPClient sends the requests, with its transport, timeout and cookie jar. The rules of WithTransport apply to
 	// its transport. Nil means a client that uses the proxy of the environment.
 	HTTPClient *http.Client
-	// Retry is the policy for failed connections; see [PlaybookTrigger.Fire].
+	// Retry is the policy for failed connections; see PlaybookTrigger.Fire.
 	Retry RetryPolicy
 	// MaxBody is the maximum size of a response in bytes; 0 means 1 MiB.
 	MaxBody int64

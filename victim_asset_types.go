@@ -23,7 +23,7 @@ const (
 // [*VictimPhone], [*VictimSocialNetwork], [*VictimWebSite] or [*UnknownVictimAsset]. Tell them apart with a type
 // switch.
 type VictimAsset interface {
-	// Type returns the type, for example [VictimAssetPhone].
+	// Type returns the type, for example VictimAssetPhone.
 	Type() VictimAssetType
 	// Summary returns the main value: the address, account, number or URL.
 	Summary() string

@@ -52,7 +52,7 @@ var ErrFormat = errors.New("unreadable feed")
 type Format string
 
 const (
-	// FormatList is a list with one indicator per line, of any type that [threatconnect.ParseIndicator]
+	// FormatList is a list with one indicator per line, of any type that threatconnect.ParseIndicator
 	// recognizes, defanged or not. Blank lines and comments are ignored. A comment starts with #, // or ; and
 	// ends with the line. A line of a hosts file, such as "0.0.0.0 one.example two.example", becomes the hosts
 	// that it blocks; names of the local machine, such as localhost, are skipped.
@@ -117,7 +117,7 @@ const (
 	//     begins with the full name.
 	//   - Relationships and the contents of a report become associations, with up to 50,000 groups per object.
 	//   - labels, indicator_types and kill_chain_phases become tags; a technique of Enterprise ATT&CK becomes the
-	//     tags of [threatconnect.AttackTags].
+	//     tags of threatconnect.AttackTags.
 	//   - description becomes the Description, and the first external reference with a URL the Source. confidence,
 	//     valid_until, created, modified, first_seen, last_seen and published become the corresponding fields. TLP
 	//     markings become security labels.
@@ -138,7 +138,7 @@ type Options struct {
 	// Format is the format of the feed. Empty means that Open detects it. FormatCSV is never detected.
 	Format Format
 	// CSV maps columns to fields. FormatCSV requires it. For the other CSV formats, it replaces the built-in map,
-	// such as [URLhaus]. It must not be modified while the feed is read.
+	// such as URLhaus. It must not be modified while the feed is read.
 	CSV *CSV
 	// Owner is the owner that the feed is imported into, and Feed is a name for the feed, such as "urlhaus". The
 	// xid of a group is derived from both and the id of the group in the feed. An xid is unique in an instance, so
@@ -153,7 +153,7 @@ type Options struct {
 	// of your own. Other formats ignore it.
 	LiteralXIDs bool
 	// Dir is the directory for the temporary files of FormatSTIX, which need up to 4 times the size of the feed plus
-	// 16 MiB. Empty means [os.TempDir].
+	// 16 MiB. Empty means os.TempDir.
 	Dir string
 }
 

@@ -26,7 +26,7 @@ var ErrNotModified = errors.New("feeds: the feed has not changed")
 // Fetcher downloads feeds over HTTP. Client is required, and the zero values of the other fields mean their defaults.
 // A Fetcher is safe for concurrent use if its fields are not modified and its Transport is safe for concurrent use.
 type Fetcher struct {
-	// Client provides the User-Agent and the proxy. It must be made with [threatconnect.WithUserAgent], which tells
+	// Client provides the User-Agent and the proxy. It must be made with threatconnect.WithUserAgent, which tells
 	// the provider of the feed which integration polls it. The credentials of Client are never sent to the feed.
 	Client *threatconnect.Client
 	// Transport sends the requests. Nil means a new transport for each call, with the proxy of Client.
@@ -41,7 +41,7 @@ type Fetcher struct {
 // Download is a feed that [Fetcher.Fetch] downloads.
 type Download struct {
 	// Body is the decompressed feed. The caller must close it. Read returns an error if the download ends early (an
-	// error that matches [io.ErrUnexpectedEOF]), transfers no data for 2 minutes, or exceeds the size limit.
+	// error that matches io.ErrUnexpectedEOF), transfers no data for 2 minutes, or exceeds the size limit.
 	Body io.ReadCloser
 	Size int64 // bytes of Body; -1 if unknown
 	// Cursor makes the next Fetch of the URL conditional. Source is the scheme and host with a hash of the path and

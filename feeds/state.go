@@ -77,7 +77,7 @@ type StateOptions struct {
 	// write types, the column map and a hash of the exclusions. If Settings changes, the feed must be read again, even
 	// if it has not changed.
 	Instance, Owner, Settings string
-	// Run is the name of the import in a spool ([threatconnect.BatchConfig].Run). If the process dies, the next
+	// Run is the name of the import in a spool (threatconnect.BatchConfig.Run). If the process dies, the next
 	// process with this name selects the same items, and the import in the spool is resumed. Without a spool, leave Run
 	// empty: after a crash, everything is sent.
 	Run string
@@ -85,7 +85,7 @@ type StateOptions struct {
 	Full bool
 	// DryRun changes nothing in the store. Changed returns the items that would be sent. Save must not be called.
 	DryRun bool
-	// Dir is the directory for temporary files; empty means [os.TempDir].
+	// Dir is the directory for temporary files; empty means os.TempDir.
 	Dir string
 }
 

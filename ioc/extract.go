@@ -10,7 +10,7 @@ import (
 
 // Match is an indicator found in a text.
 type Match struct {
-	Indicator       // Port is set even if [Parser.SplitPort] is false
+	Indicator       // Port is set even if Parser.SplitPort is false
 	Offset    int64 // byte offset of the indicator in the text
 	Length    int   // length of the indicator in the text, in bytes
 	Line      int   // line number, starting at 1

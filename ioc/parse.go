@@ -8,9 +8,9 @@ type Indicator struct {
 	Type  Type
 	Value string // in canonical form
 
-	Port          uint16 // port after an address or a host; see [Parser.SplitPort]
-	AssumedScheme bool   // whether [Parser.AssumeScheme] supplied the scheme of a URL
-	Address       string // canonical address in a block with host bits; see [Parser.MaskBlock]
+	Port          uint16 // port after an address or a host; see Parser.SplitPort
+	AssumedScheme bool   // whether Parser.AssumeScheme supplied the scheme of a URL
+	Address       string // canonical address in a block with host bits; see Parser.MaskBlock
 	Defanged      bool   // whether the input was defanged; quotes and angle brackets do not count
 }
 

@@ -29,7 +29,7 @@ type IndicatorRecord struct {
 	Tags         []string          `json:"tags,omitzero"`
 	Labels       []string          `json:"labels,omitzero"`      // names of the owner's security labels
 	Groups       []string          `json:"groups,omitzero"`      // xids of associated groups
-	Associated   []string          `json:"associated,omitzero"`  // associated indicators: "Address: 192.0.2.1"; read-only, seed an [Association] to add one
+	Associated   []string          `json:"associated,omitzero"`  // associated indicators: "Address: 192.0.2.1"; read-only, seed an Association to add one
 	Occurrences  []Occurrence      `json:"occurrences,omitzero"` // for files
 	Resolutions  []Resolution      `json:"resolutions,omitzero"` // for hosts
 	Location     map[string]string `json:"location,omitzero"`    // for addresses: countryCode, countryName, city, state, organization, timezone, asn

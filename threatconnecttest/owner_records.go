@@ -17,7 +17,7 @@ type Owner struct {
 	Anonymous bool   `json:"anonymous,omitzero"` // whether members are shown only by pseudonym
 	ReadOnly  bool   `json:"readOnly,omitzero"`  // whether the API user has only read access
 
-	// Denied lists the routes that the API user may not call in this owner, as in [Routes]: "DELETE
+	// Denied lists the routes that the API user may not call in this owner, as in Routes: "DELETE
 	// /v2/groups/{type}/{id}". The method "*" matches every method of a pattern. Calls without an
 	// owner, such as those of playbooks, apply to the API user's own organization.
 	Denied []string `json:"denied,omitzero"`
