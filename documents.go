@@ -226,7 +226,7 @@ func (t *textSink) Write(p []byte) (int, error) {
 	return t.Builder.Write(p)
 }
 
-// PDF writes the platform's PDF report about a group to w and returns the number of bytes. For documents and e-mails,
+// PDF writes the platform's PDF report about a group to w and returns the number of bytes. For documents and emails,
 // which have no such report, it returns a [*ValidationError]. Transfers, errors and retries are those of
 // [DocumentsService.Download]. PDF costs one request.
 //
@@ -239,7 +239,7 @@ func (s GroupsService) PDF(ctx context.Context, group Resource, w io.Writer) (in
 		return 0, err
 	}
 	if t.typ == string(GroupDocument) || t.typ == string(GroupEmail) {
-		return 0, &ValidationError{Field: "resource", Rule: "must be a group that is neither a document nor an e-mail, because of these there are no PDF reports"}
+		return 0, &ValidationError{Field: "resource", Rule: "must be a group that is neither a document nor an email, which have no PDF report"}
 	}
 	return s.c.download(ctx, &call{method: http.MethodGet, route: t.route.under("pdf"), query: ownerQuery(t.owner)}, w, checkPDF)
 }

@@ -51,7 +51,7 @@ type Document struct {
 	AISummary
 }
 
-// Email is an e-mail.
+// Email is an email.
 type Email struct {
 	GroupMeta
 	Subject string   `json:"subject,omitzero"` // required
@@ -207,7 +207,7 @@ func NewDocument(name, fileName string) *Document {
 	return &Document{GroupMeta: named(name), FileName: fileName}
 }
 
-// NewEmail returns a new e-mail.
+// NewEmail returns a new email.
 func NewEmail(name, subject, header, body string) *Email {
 	return &Email{GroupMeta: named(name), Subject: subject, Header: header, Body: body}
 }

@@ -27,7 +27,7 @@ type GroupsService struct {
 	Campaigns       TypedGroups[*Campaign]       // series of related attacks
 	CoursesOfAction TypedGroups[*CourseOfAction] // measures against attacks
 	Documents       DocumentsService             // files kept on the platform
-	Emails          TypedGroups[*Email]          // e-mails
+	Emails          TypedGroups[*Email]          // emails
 	Events          TypedGroups[*Event]          // occurrences that may become incidents
 	Incidents       TypedGroups[*Incident]       // attacks that happened
 	IntrusionSets   TypedGroups[*IntrusionSet]   // attacks by a common actor

@@ -176,7 +176,7 @@ func TestAGroupIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
 		"a document": {threatconnect.GroupDocument, "documents", threatconnect.GroupUpdate{FileName: new("a.zip"), Malware: new(true), Password: new("infected")},
 			`{"fileName":"a.zip","malware":true,"password":"infected"}`},
 		"a document that is cleared": {threatconnect.GroupDocument, "documents", threatconnect.GroupUpdate{Malware: new(false), Password: new("")}, `{"malware":false,"password":""}`},
-		"an e-mail": {threatconnect.GroupEmail, "emails", threatconnect.GroupUpdate{Subject: new("s"), Header: new("h"), Body: new("b"), From: new("f"), To: new("")},
+		"an email": {threatconnect.GroupEmail, "emails", threatconnect.GroupUpdate{Subject: new("s"), Header: new("h"), Body: new("b"), From: new("f"), To: new("")},
 			`{"subject":"s","header":"h","body":"b","from":"f","to":""}`},
 		"an event":             {threatconnect.GroupEvent, "events", threatconnect.GroupUpdate{EventDate: &day, EventStatus: new(threatconnect.EventEscalated)}, `{"eventDate":` + date + `,"status":"Escalated"}`},
 		"an event's status":    {threatconnect.GroupEvent, "events", threatconnect.GroupUpdate{EventStatus: new(threatconnect.EventStatus(""))}, `{"status":null}`},

@@ -55,7 +55,7 @@ type IndicatorMeta struct {
 	Confidence   *int      `json:"confidence,omitzero"`   // confidence of the owner, 0 (unknown) to 100 (confirmed)
 	Active       *bool     `json:"active,omitzero"`       // read with includeAdditional
 	ActiveLocked *bool     `json:"activeLocked,omitzero"` // whether CAL must leave Active alone; read with includeAdditional
-	Private      *bool     `json:"privateFlag,omitzero"`  // address, e-mail address, file, host and URL only; the instance must allow it
+	Private      *bool     `json:"privateFlag,omitzero"`  // address, email address, file, host and URL only; the instance must allow it
 
 	ThreatAssessRating     *float64 `json:"threatAssessRating,omitzero"`     // read only, 0 to 5, over all owners
 	ThreatAssessConfidence *float64 `json:"threatAssessConfidence,omitzero"` // read only, 0 to 100, over all owners

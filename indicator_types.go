@@ -38,13 +38,13 @@ type Address struct {
 // NewAddress returns a new address: IPv4 as four decimal numbers, or IPv6 in any form.
 func NewAddress(ip string) *Address { return &Address{IP: ip} }
 
-// EmailAddress is an e-mail address.
+// EmailAddress is an email address.
 type EmailAddress struct {
 	Address string `json:"address"` // for example user@example.com
 	IndicatorMeta
 }
 
-// NewEmailAddress returns a new e-mail address. The domain can have any form that [CanonicalHost] accepts.
+// NewEmailAddress returns a new email address. The domain can have any form that [CanonicalHost] accepts.
 func NewEmailAddress(address string) *EmailAddress { return &EmailAddress{Address: address} }
 
 // File is a file, identified by one to three hashes.
@@ -141,13 +141,13 @@ type UserAgent struct {
 // NewUserAgent returns a new user agent.
 func NewUserAgent(text string) *UserAgent { return &UserAgent{Text: text} }
 
-// EmailSubject is the subject of an e-mail.
+// EmailSubject is the subject of an email.
 type EmailSubject struct {
 	Subject string `json:"Subject"`
 	IndicatorMeta
 }
 
-// NewEmailSubject returns a new e-mail subject.
+// NewEmailSubject returns a new email subject.
 func NewEmailSubject(subject string) *EmailSubject { return &EmailSubject{Subject: subject} }
 
 // Hashtag is a hashtag of a social network.
@@ -224,7 +224,7 @@ func (c *CustomIndicator) Type() IndicatorType { return c.TypeName }
 // Summary returns the address.
 func (a *Address) Summary() string { return a.IP }
 
-// Summary returns the e-mail address.
+// Summary returns the email address.
 func (e *EmailAddress) Summary() string { return e.Address }
 
 // Summary returns the hashes that are set, joined with " : ".

@@ -22,7 +22,7 @@ type IndicatorsService struct {
 	service
 
 	Addresses      TypedIndicators[*Address]      // IPv4 and IPv6 addresses
-	EmailAddresses TypedIndicators[*EmailAddress] // e-mail addresses
+	EmailAddresses TypedIndicators[*EmailAddress] // email addresses
 	Files          TypedIndicators[*File]         // files, by their hashes
 	Hosts          TypedIndicators[*Host]         // host names
 	URLs           TypedIndicators[*URL]          // URLs
@@ -31,7 +31,7 @@ type IndicatorsService struct {
 	Mutexes        TypedIndicators[*Mutex]        // names of mutexes
 	RegistryKeys   TypedIndicators[*RegistryKey]  // values in the Windows registry
 	UserAgents     TypedIndicators[*UserAgent]    // User-Agent headers
-	EmailSubjects  TypedIndicators[*EmailSubject] // subjects of e-mails, if the instance has the type
+	EmailSubjects  TypedIndicators[*EmailSubject] // subjects of emails, if the instance has the type
 	Hashtags       TypedIndicators[*Hashtag]      // hashtags, if the instance has the type
 }
 

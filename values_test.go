@@ -194,7 +194,7 @@ func kindsOfValues() []kindOfValue {
 	var kinds []kindOfValue
 	type client = threatconnect.Client
 	kinds = append(kinds, typedKinds("an address", "addresses", "ip", func(c *client) threatconnect.TypedIndicators[*threatconnect.Address] { return c.Indicators.Addresses }, threatconnect.NewAddress, canonicalAs(ioc.TypeAddress))...)
-	kinds = append(kinds, typedKinds("an e-mail address", "emailAddresses", "address", func(c *client) threatconnect.TypedIndicators[*threatconnect.EmailAddress] {
+	kinds = append(kinds, typedKinds("an email address", "emailAddresses", "address", func(c *client) threatconnect.TypedIndicators[*threatconnect.EmailAddress] {
 		return c.Indicators.EmailAddresses
 	}, threatconnect.NewEmailAddress, canonicalAs(ioc.TypeEmailAddress))...)
 	kinds = append(kinds, typedKinds("a host", "hosts", "hostName", func(c *client) threatconnect.TypedIndicators[*threatconnect.Host] { return c.Indicators.Hosts }, threatconnect.NewHost, threatconnect.CanonicalHost)...)

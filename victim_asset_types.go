@@ -48,7 +48,7 @@ type VictimAssetMeta struct {
 // Meta returns m.
 func (m *VictimAssetMeta) Meta() *VictimAssetMeta { return m }
 
-// VictimEmailAddress is an e-mail address of a victim.
+// VictimEmailAddress is an email address of a victim.
 type VictimEmailAddress struct {
 	VictimAssetMeta
 	Address     string `json:"address,omitzero"`     // required
@@ -75,7 +75,7 @@ type VictimSocialNetwork struct {
 	Network string `json:"network,omitzero"` // the social network; not in lists
 }
 
-// VictimWebSite is a web site of a victim.
+// VictimWebSite is a website of a victim.
 type VictimWebSite struct {
 	VictimAssetMeta
 	URL string `json:"webSite,omitzero"` // required
@@ -84,12 +84,12 @@ type VictimWebSite struct {
 // VictimAssetUpdate has the fields of an asset that [VictimAssetsService.Update] changes. Nil fields do not change; a
 // pointer to "" clears a field. The first field of a type is required in every update and cannot be cleared.
 type VictimAssetUpdate struct {
-	Address     *string // of an e-mail address
-	AddressType *string // of an e-mail address
+	Address     *string // of an email address
+	AddressType *string // of an email address
 	Account     *string // of a network account, or of an account in a social network
 	Network     *string // of a network account, or of an account in a social network
 	Number      *string // of a phone
-	URL         *string // of a web site
+	URL         *string // of a website
 }
 
 func (u *VictimAssetUpdate) fields() []updateField {

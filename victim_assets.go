@@ -7,7 +7,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// VictimAssetsService manages the assets of victims: their e-mail addresses, accounts, phone numbers and web sites.
+// VictimAssetsService manages the assets of victims: their email addresses, accounts, phone numbers and websites.
 // Its methods take a [*Victim] or a [VictimRef] and return a [*ValidationError] for other resources before anything
 // is sent.
 //
