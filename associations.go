@@ -244,7 +244,7 @@ func (s AssociationsService) IndicatorsBy(ctx context.Context, indicator Resourc
 
 // IndicatorsByAction returns an iterator over the indicators that are associated with a file by one file action. It
 // requests a page only when the loop reaches it. If a request fails, the iterator yields the error and stops. The
-// platform does not document the list of one type.
+// platform does not document the request for indicators of one type.
 //
 //	API: GET /v2/indicators/files/{indicator}/actions/{fileAction}/indicators
 //	API: GET /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}

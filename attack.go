@@ -8,7 +8,7 @@ import (
 // AttackMatrix is a matrix of MITRE ATT&CK, as abbreviated in tags.
 type AttackMatrix string
 
-// The matrices.
+// The matrices of MITRE ATT&CK.
 const (
 	AttackEnterprise AttackMatrix = "ENT" // Enterprise ATT&CK
 	AttackPRE        AttackMatrix = "PRE" // PRE-ATT&CK
@@ -68,7 +68,7 @@ var attackTactics = [...]AttackTactic{
 	{Matrix: AttackPRE, Name: "Compromise", Abbreviation: "COM"},
 }
 
-// AttackTactics returns all tactics, those of Enterprise ATT&CK first. The slice is the caller's.
+// AttackTactics returns all tactics, those of Enterprise ATT&CK first. The caller may modify the slice.
 func AttackTactics() []AttackTactic { return slices.Clone(attackTactics[:]) }
 
 // AttackTacticOf returns the tactic with a name or an abbreviation. It ignores case and accepts spaces, hyphens or
@@ -108,8 +108,8 @@ type AttackTag struct {
 	Matrix      AttackMatrix // set in the form for feeds only
 }
 
-// AttackTags returns the tags of a technique in the form for feeds: one per tactic, or one with NDT without tactics.
-// Tactics are names or abbreviations that [AttackTacticOf] accepts, of the same matrix.
+// AttackTags returns the tags of a technique in the form for feeds: one tag per tactic, or a single tag with NDT if
+// there are no tactics. Tactics are names or abbreviations that [AttackTacticOf] accepts, of the same matrix.
 //
 // AttackTags returns a [*ValidationError] for an unknown tactic, for a tactic without an abbreviation, and for a tag
 // that exceeds the maximum length of tags.

@@ -63,13 +63,13 @@ const (
 type BatchJob struct {
 	Owner            string            // name of the owner; the client's default owner is not used
 	Action           BatchAction       // empty means BatchCreate
-	Attributes       WriteType         // has no default; see BatchConfig
+	Attributes       WriteType         // required unless Action is BatchDelete; see WriteType
 	Tags             WriteType         // WriteAppend or WriteReplace; empty means WriteAppend
 	Labels           WriteType         // WriteAppend or WriteReplace; empty means WriteAppend
 	HaltOnError      bool              // stop the job at the first item that the platform refuses
 	FileMerge        FileMergeMode     // empty sends nothing; the platform's default is MergeFiles
 	HashCollision    HashCollisionMode // empty sends nothing; the platform's default is HashFavorIncoming
-	PlaybookTriggers *bool             // nil sends nothing
+	PlaybookTriggers *bool             // whether the job starts playbooks; nil sends nothing
 	// V1 selects version 1 of the batch API, whose files are lists of indicators. It cannot be combined with
 	// WriteSingleton, FileMerge, HashCollision and PlaybookTriggers. BatchWriter writes version 2.
 	V1 bool
@@ -83,15 +83,15 @@ type BatchJob struct {
 type BatchConfig struct {
 	Owner        string      // name of the owner; the client's default owner is not used
 	Action       BatchAction // BatchCreate or BatchDelete; empty means BatchCreate
-	Attributes   WriteType   // has no default for BatchCreate; see WriteType
+	Attributes   WriteType   // required unless Action is BatchDelete; see WriteType
 	Tags, Labels WriteType   // WriteAppend or WriteReplace; empty means WriteAppend
 	// HaltOnError ends the import at the first item that the platform refuses. Items imported before stay on
 	// the platform. The spool is emptied, so the next import starts from the first item and WriteAppend
 	// repeats attributes.
 	HaltOnError      bool
-	FileMerge        FileMergeMode     // empty sends nothing; see BatchJob
-	HashCollision    HashCollisionMode // empty sends nothing; see BatchJob
-	PlaybookTriggers *bool             // nil sends nothing
+	FileMerge        FileMergeMode     // empty sends nothing; the platform's default is MergeFiles
+	HashCollision    HashCollisionMode // empty sends nothing; the platform's default is HashFavorIncoming
+	PlaybookTriggers *bool             // whether the job starts playbooks; nil sends nothing
 
 	// MaxItems is the largest number of items in a job, from 1 to 25,000; 0 means 25,000. MaxBytes is the
 	// largest size of its file, from 1 KiB to 1 GiB; 0 means 2,000,000 bytes, about 5,000 indicators. A

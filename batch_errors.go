@@ -166,8 +166,7 @@ func batchItemError(f item.Failure) BatchItemError {
 }
 
 // BatchError is the error of an import in which an item failed or which ended early. It unwraps to Err and
-// not to the errors of items, so [errors.As] does not match an arbitrary one of them; range over Items
-// instead.
+// not to the errors of items, so [errors.As] never finds an arbitrary one of them. Range over Items instead.
 type BatchError struct {
 	Stats BatchStats
 	// Items are the first 1,000 errors of items, in the order in which they became known. BatchConfig.OnError

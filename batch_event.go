@@ -23,7 +23,7 @@ const (
 	BatchExcluded BatchPhase = "excluded"
 )
 
-// BatchEvent is a step of an import.
+// BatchEvent reports a step of an import to BatchConfig.OnEvent.
 type BatchEvent struct {
 	Phase BatchPhase
 	Job   int64      // number of the job in this import, from 1; 0 in BatchExcluded

@@ -15,7 +15,7 @@ import (
 //
 // An item that breaks a rule is reported and left out, and the import continues. An error of the sequence
 // ends the import after the items before it. If an item failed or the import ended early, the error is a
-// [*BatchError].
+// [*BatchError]. An invalid configuration returns a [*ValidationError] before anything is sent.
 //
 // With a spool, Import resumes the import in it; see [BatchService.NewWriter]. It compares the sequence with
 // the items that the earlier process added, by a checksum, and does not add those again. If the sequence does

@@ -19,7 +19,7 @@ func (m *GroupMeta) batchItem()     {}
 func (a *Association) batchItem()   {}
 
 // Association links two indicators or groups of the import's owner. Each end is part of the import or already
-// in the owner. It requires platform version 7.8.2.
+// in the owner. Associations require platform version 7.8.2.
 //
 // Two indicators can be linked only by an Association. To link an item to a group, set GroupXIDs of the item
 // instead, which works on every version.

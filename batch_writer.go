@@ -30,7 +30,7 @@ import (
 // abort a job is found and left out.
 //
 // All methods are safe for concurrent use. A writer has goroutines only between the first Add and the end of
-// Close.
+// Close. The zero value is not usable.
 type BatchWriter struct {
 	s      BatchService
 	cfg    BatchConfig
@@ -47,7 +47,8 @@ type BatchWriter struct {
 	callbacks sync.Mutex // held while functions of the caller are called
 }
 
-// NewWriter returns a writer. Without a spool it sends no request, and its errors are a [*ValidationError].
+// NewWriter returns a writer. An invalid configuration returns a [*ValidationError]. Without a spool,
+// NewWriter sends no request and returns no other error.
 //
 // With a spool, NewWriter resumes the import in the spool. It first sends the jobs that an earlier process
 // left, and returns when the last of them is being processed. A job that the platform has received is not
@@ -56,10 +57,10 @@ type BatchWriter struct {
 // may be reported again.
 //
 // If the import named by Run has already completed, the writer is closed, and Close returns the same outcome.
-// If the spool contains an unfinished import of another name, NewWriter finishes that one first. If it is for
-// another instance, owner or action, or for other write types, the error matches [ErrSpoolOther]. If the
-// spool cannot be read, the error matches [ErrSpool]. If the import ends early, the error is a [*BatchError],
-// and unsent items stay in the spool.
+// If the spool contains an unfinished import of another name, NewWriter finishes that one first. If the
+// import in the spool is for another instance, owner or action, or has other write types, the error matches
+// [ErrSpoolOther]. If the spool cannot be read, the error matches [ErrSpool]. If the import ends early, the
+// error is a [*BatchError], and unsent items stay in the spool.
 func (s BatchService) NewWriter(ctx context.Context, config BatchConfig) (*BatchWriter, error) {
 	if err := firstError(checkContext(ctx), s.c.usable()); err != nil {
 		return nil, err
@@ -170,7 +171,7 @@ func (w *BatchWriter) unlock() { <-w.filling }
 // counted as invalid, and the import continues. An item that [BatchConfig].Exclude excludes is counted and
 // reported, and Add returns nil. The first tag that repeats the owner's name is logged as a warning if the
 // client has a logger. After an error that ended the import, Add returns an error that matches
-// [ErrBatchHalted].
+// [ErrBatchHalted]. After Close, it returns [ErrBatchClosed].
 func (w *BatchWriter) Add(ctx context.Context, in BatchItem) error {
 	if err := w.lock(ctx); err != nil {
 		return fmt.Errorf("threatconnect: add to a batch import: %w", err)
@@ -232,7 +233,7 @@ func (w *BatchWriter) startTimer() {
 
 // Flush sends the items that were added and waits until the platform has processed them. References to groups
 // that were not added yet continue to wait. Flush does not return errors of items. It returns the error that
-// ended the import, if any, or the error of ctx.
+// ended the import, if any, or the error of ctx. After Close, it returns [ErrBatchClosed].
 func (w *BatchWriter) Flush(ctx context.Context) error {
 	if err := w.lock(ctx); err != nil {
 		return fmt.Errorf("threatconnect: flush a batch import: %w", err)

@@ -25,6 +25,11 @@ import (
 // an organization has no reports. The service is safe for concurrent use.
 //
 //	for indicator, err := range client.InOwner("Example Source").Bulk.JSON(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(indicator.Summary())
+//	}
 type BulkService struct{ service }
 
 // BulkFormat is a format of bulk reports.

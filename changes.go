@@ -18,9 +18,9 @@ type ChangeOptions struct {
 	CallOptions
 	// Include selects the optional parts of indicators to read.
 	Include Include
-	// Overlap is the time before the time of the cursor from which a run reads, up to 24 hours. 0 means
-	// 10 minutes. It must be longer than the delay until a change becomes visible. If it is longer than
-	// in the run before, some changes are delivered again.
+	// Overlap is how far before the time of the cursor a run starts to read, up to 24 hours. 0 means 10
+	// minutes. It must be longer than the delay until a change becomes visible. If it is longer than in the
+	// run before, some changes are delivered again.
 	Overlap time.Duration
 	// Limit is the number of items per page: 2 to 10,000, or 2 to 500 on old instances. 0 means 500.
 	Limit int

@@ -29,7 +29,7 @@ func BytesContent(b []byte) Content {
 }
 
 // FileContent returns the content of a file. Every attempt opens the file, which must not change in between. An error
-// of [os.Stat] is returned as it is; a file that is not regular returns a [*ValidationError].
+// of [os.Stat] is returned unchanged. A file that is not regular returns a [*ValidationError].
 func FileContent(name string) (Content, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -41,9 +41,9 @@ func FileContent(name string) (Content, error) {
 	return Content{Open: func() (io.ReadCloser, error) { return os.Open(name) }, Size: info.Size()}, nil
 }
 
-// ReaderContent returns the content of r from its current position. size is the number of bytes, or -1 if unknown.
+// ReaderContent returns the content of r from its current offset. size is the number of bytes, or -1 if unknown.
 //
-// Every attempt reads again from the same position if r is an [io.ReaderAt] and an [io.Seeker], for example an
+// Every attempt reads again from the same offset if r is an [io.ReaderAt] and an [io.Seeker], for example an
 // [os.File], [bytes.Reader] or [strings.Reader]. The content of any other reader is OneShot, so the upload is not
 // retried. The upload does not close r.
 func ReaderContent(r io.Reader, size int64) Content {

@@ -62,7 +62,7 @@
 //
 // [NewClient] takes functional options, for example [WithOwner]. Methods take a pointer to an options
 // struct; nil and the zero value select the defaults. Methods copy the struct, so changing it after the
-// call has no effect. Options of calls embed [CallOptions], which replace the retry policy or add
+// call has no effect. Most options structs embed [CallOptions], which can replace the retry policy or add
 // headers for one call. For methods without an options struct, use [Client.With].
 //
 // # Pagination
@@ -164,8 +164,8 @@
 //
 // With a [Spool], these guarantees survive a failure of the process or the machine. Every item before
 // [BatchWriter.Resumed] is imported exactly once. The items from there on must be added again;
-// [BatchService.Import] does so. Events and errors of items can be reported twice. An import whose name
-// ([BatchConfig].Run) has already completed sends nothing and returns the earlier outcome.
+// [BatchService.Import] does so. Events and errors of items can be reported twice. If the import named by
+// [BatchConfig].Run has already completed, nothing is sent and the earlier outcome is returned.
 //
 // [BatchWriter.Watermark] marks the items whose outcome is final, so that the consumer of a queue can
 // commit its offset.

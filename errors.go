@@ -90,7 +90,7 @@ type APIError struct {
 	Hint       string        // how to fix the error; may be empty
 }
 
-// Error returns the method, the route, the status, and the message and the fix if they are known.
+// Error returns the method, the route and the status, and Message and Hint if they are not empty.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "threatconnect: %s %s: %d", e.Method, e.Route, e.StatusCode)

@@ -9,7 +9,7 @@ package threatconnect
 // are printed, so a reason should name the rule and not the value.
 //
 // A file can be added with several hashes and referenced by one of them, so Exclude should exclude each of its
-// hashes. A panic in Exclude continues in the caller of Add. A resumed import keeps the decisions of the
+// hashes. A panic in Exclude propagates to the caller of Add. A resumed import keeps the decisions of the
 // earlier process.
 type BatchExclusion struct {
 	// Seq is the number of items that were added before this one, as in BatchItemError.

@@ -34,7 +34,7 @@ type Adversary struct{ GroupMeta }
 // AttackPattern is a way to attack, for example a technique of MITRE ATT&CK.
 type AttackPattern struct{ GroupMeta }
 
-// Campaign is a series of attacks. Lists can be filtered by its FirstSeen.
+// Campaign is a series of attacks. [ByFirstSeen] filters lists of campaigns.
 type Campaign struct{ GroupMeta }
 
 // CourseOfAction is a measure against an attack.

@@ -59,8 +59,8 @@ type File struct {
 	IndicatorMeta
 }
 
-// NewFile returns a new file with the given MD5, SHA-1 or SHA-256, which its length determines.
-// It removes surrounding white space. Sending a file with a hash of another length returns an error.
+// NewFile returns a new file with an MD5, SHA-1 or SHA-256 hash. The length of the hash determines its kind.
+// Surrounding white space is removed. Sending a file with a hash of another length returns a [*ValidationError].
 func NewFile(hash string) *File {
 	hash = strings.TrimSpace(hash)
 	switch len(hash) {

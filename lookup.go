@@ -26,10 +26,10 @@ type LookupOptions struct {
 	Parallel int
 	// Include selects the optional parts of indicators to read.
 	Include Include
-	// Exclude, if not nil, is called for each recognized value with the type and the canonical value of
-	// the indicator. If it returns true, the value is not looked up, and LookupResult.Excluded is the
-	// reason. It is called from several goroutines, one call at a time, in any order. A panic in Exclude
-	// continues in the goroutine of the loop.
+	// Exclude, if not nil, is called for each recognized value with the type and the canonical value of the
+	// indicator. If it returns true, the value is not looked up, and LookupResult.Excluded is the reason. It
+	// is called from several goroutines, one call at a time, in any order. A panic in Exclude propagates to
+	// the goroutine of the loop.
 	Exclude func(typ, value string) (reason string, exclude bool)
 }
 
@@ -98,7 +98,7 @@ func (r LookupResult) ThreatAssessScore() (score int, ok bool) {
 // Lookup ranges over values in the goroutine of the loop, and takes a value only when there is room for its
 // result. While values blocks, for example to read a line from a terminal, ready results wait. With Parallel
 // 1, every result is yielded before the next value is taken. When the loop ends, requests in flight are
-// canceled and no goroutine is left. A panic in the client's transport continues in the goroutine of the
+// canceled and no goroutine is left. A panic in the client's transport propagates to the goroutine of the
 // loop.
 //
 //	API: GET /v2/indicators/{type}/{indicator}

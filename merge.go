@@ -7,7 +7,7 @@ import (
 	"iter"
 )
 
-// MergeOptions configures [MergeItems]. Nil and the zero value use the defaults and cut no values.
+// MergeOptions configures [MergeItems]. Nil and the zero value select the defaults, which cut no values.
 type MergeOptions struct {
 	// MaxBytes is the approximate memory for items, from 1 MiB to 1 GiB; 0 means 8 MiB. With garbage and file
 	// buffers, the heap grows to three to four times that, plus one bit per item and the largest item.
@@ -35,7 +35,7 @@ type MergeOrigin struct {
 	Count int64 // number of them
 }
 
-// MergeStats are the counts of [MergeItems].
+// MergeStats contains the counts of [MergeItems].
 type MergeStats struct {
 	Read    int64 // items in the feed
 	Items   int64 // items that are yielded
@@ -45,11 +45,11 @@ type MergeStats struct {
 	Cut     int64 // attribute values and descriptions that were cut
 }
 
-// MergeItems deduplicates a feed: it merges items that describe the same indicator, group or association, and
-// returns a sequence for [BatchService.Import]. It sends no request. It reads all items before it yields the first, and
-// keeps the order of first occurrence. Memory is limited by MaxBytes for any number of items. Temporary files hold the
-// rest and are removed when the sequence ends; a goroutine runs until then. The sequence can be ranged over again if
-// items can.
+// MergeItems deduplicates a feed: it merges items that describe the same indicator, group or association, and returns a
+// sequence for [BatchService.Import]. It sends no request. It reads all items before it yields the first, and keeps the
+// order of first occurrence. Memory is limited by MaxBytes for any number of items. Temporary files contain the rest.
+// They are removed when the loop ends, and a goroutine runs until then. The sequence can be ranged over again if items
+// can.
 //
 // Merged items are encoded and have no exported type. They can be passed to imports, [BatchService.Reconcile] and
 // [Fingerprinter]. To change or drop items, do so before the merge.
@@ -74,12 +74,12 @@ type MergeStats struct {
 // files with the same strongest hash are merged. If two of those differ in another hash, only files with equal hashes
 // are merged.
 //
-// A merged item grows up to a 16th of MaxBytes; the next duplicate starts another item. An item that breaks a rule of
+// A merged item grows up to 1/16 of MaxBytes; the next duplicate starts another item. An item that breaks a rule of
 // batch files keeps its position, and the import reports it as invalid. If a group has several contents
 // ([GroupContent]), the last one is uploaded. Memory holds the functions that open contents, but not their bytes.
 //
-// An error of items is yielded after the items before it and ends the sequence. A [*ValidationError] of opts, an error
-// of temporary files, and the cause of the end of ctx also end the sequence.
+// If items yields an error, the sequence yields the items before it, then the error, and stops. It also stops with an
+// error if opts are invalid (a [*ValidationError]), if a temporary file fails, or if ctx ends (the cause of ctx).
 func MergeItems(ctx context.Context, items iter.Seq2[BatchItem, error], opts *MergeOptions) iter.Seq2[BatchItem, error] {
 	return func(yield func(BatchItem, error) bool) {
 		o, err := copyOf(opts).withDefaults()

@@ -313,8 +313,8 @@ func checkPort(hostport string) error {
 	return nil
 }
 
-// CallOptions configures a single call. It is embedded in the options of calls; [Client.With] passes it to
-// methods without options. The zero value selects the settings of the client.
+// CallOptions configures a single call. The options structs of methods embed it. For methods without an
+// options struct, pass it to [Client.With]. The zero value selects the settings of the client.
 type CallOptions struct {
 	// Retry, if not nil, replaces the client's retry policy.
 	Retry *RetryPolicy `url:"-"`

@@ -179,23 +179,22 @@ type ReconcileReport struct {
 //
 // Values are compared in canonical form. An indicator is spared if its value differs from one in the set only
 // in letter case, white space, percent escapes, the default port, or slashes at the end of a path, because
-// the instance may have stored the value in that form. Email addresses, hashtags and custom types are
-// compared without letter case and white space. A file is in the set if any of its hashes is. A type is not
-// compared if all its indicators are excluded, unless Types names it. A panic in Exclude propagates to the
-// caller.
+// the instance may have stored the value in that form. In email addresses, hashtags and custom types, letter
+// case and white space are ignored. A file is in the set if any of its hashes is. A type is not compared if
+// all its indicators are excluded, unless Types names it. A panic in Exclude propagates to the caller.
 //
-// Other clients may write at the same time. Indicators that a list misses stay until a later run. Indicators
-// that are added or changed after they were listed may be removed; ModifiedBefore spares most of them. Once
-// the client has measured the clock of the platform, ModifiedBefore allows for a clock that is minutes
-// behind; choose an earlier time for a smaller difference. Indicators of the set are never removed, with one
-// exception: a file that merges with one of the set between the two requests for that file. A job that
-// retires an indicator creates it again if someone deletes it meanwhile.
+// Other clients may write at the same time. Indicators that a list misses remain until a later run.
+// Indicators that are added or changed after they were listed may be removed; ModifiedBefore spares most of
+// them. Once the client has measured the clock of the platform, ModifiedBefore allows for a clock that is
+// minutes behind; choose an earlier time for a smaller difference. Indicators of the set are never removed,
+// with one exception: a file that merges with one of the set between the two requests for that file. A job
+// that retires an indicator creates it again if someone deletes it meanwhile.
 //
 // Reconcile reads a list per type, with a request per page, and one list of all types if there are custom
 // types. It removes files one by one, because files can merge: it reads each file again and deletes it only
-// if it has no new hash. This costs two requests per stale file, or up to three to retire it; if the client's
-// own retries fail, an outage ends it. Other types are removed by batch jobs of up to 25,000 indicators. The
-// API user needs the permission to delete, or to create if Retire is set.
+// if it has no new hash. This costs two requests per stale file, or up to three to retire it; an outage that
+// outlasts the client's retries ends Reconcile. Other types are removed by batch jobs of up to 25,000
+// indicators. The API user needs the permission to delete, or to create if Retire is set.
 //
 // An indicator that is not found counts as removed. If indicators or jobs failed, the error is a
 // [*BatchError]. Memory is limited by MaxBytes and the jobs. Temporary files are as large as all values of

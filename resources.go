@@ -88,7 +88,7 @@ func (r GroupRef) target(context.Context, *Client) (target, error) {
 
 func (GroupRef) resource() {}
 
-// AttributeRef refers to an attribute of a resource, for its security labels.
+// AttributeRef refers to an attribute of a resource. It is used to attach security labels to the attribute.
 type AttributeRef struct {
 	On Resource
 	ID int64

@@ -19,8 +19,8 @@ import (
 // Version is the version of this package, as sent in the User-Agent header.
 const Version = "0.1.0"
 
-// Client is a client for one ThreatConnect instance and one API user. Its methods are grouped into the
-// services below.
+// Client is a client for one ThreatConnect instance and one API user. Its fields are services, each for
+// one part of the API.
 //
 // Create a Client with [NewClient] and reuse it, because it contains the connection pool. A Client and
 // its services are immutable and safe for concurrent use. Services may be copied. Every call of a zero
