@@ -104,8 +104,8 @@ func (s AssociationsService) LinkIndicators(ctx context.Context, a, b Resource, 
 	return s.link(ctx, ta, ta.route.under("associations", value(as)).join(tb.route))
 }
 
-// LinkFileAction links a file to an indicator by a file action, for example to a file that it writes by
-// [FileActionDrop]. If the action is not for indicators of that type, LinkFileAction returns a [*ValidationError];
+// LinkFileAction links a file to an indicator by a file action, for example to a file that it drops
+// ([FileActionDrop]). If the action is not for indicators of that type, LinkFileAction returns a [*ValidationError];
 // custom actions are not checked. It is idempotent and is retried after an unknown outcome. It costs one request.
 //
 //	API: POST /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}/{associatedIndicator}

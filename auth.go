@@ -33,10 +33,19 @@ const redacted = "[REDACTED]"
 // cannot read.
 type hidden struct{}
 
-func (hidden) String() string               { return redacted }
-func (hidden) GoString() string             { return redacted }
-func (hidden) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
+// String returns "[REDACTED]".
+func (hidden) String() string { return redacted }
+
+// GoString returns "[REDACTED]".
+func (hidden) GoString() string { return redacted }
+
+// Format implements [fmt.Formatter]. It writes "[REDACTED]" for every verb.
+func (hidden) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// MarshalText returns "[REDACTED]".
 func (hidden) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MarshalJSON returns "[REDACTED]" as a JSON string.
 func (hidden) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
 // HMAC returns credentials that sign each attempt of a call with the access id and secret key of an API
@@ -181,8 +190,9 @@ func appendSigned(b []byte, method, requestURI, timestamp string) []byte {
 	return append(b, timestamp...)
 }
 
-// Token returns credentials for a fixed API token. If the platform refuses the token, calls return an error
-// that matches [ErrTokenRefused]. Use [TokenFunc] to renew tokens.
+// Token returns credentials for a fixed API token. [NewClient] returns a [*ValidationError] for an invalid
+// token, as for [HMAC]. If the platform refuses the token, calls return an error that matches
+// [ErrTokenRefused]. Use [TokenFunc] to renew tokens.
 func Token(token string) Credentials {
 	return &tokenCredentials{
 		checked: func() error { return checkSecret("token", token) },

@@ -17,7 +17,7 @@ import (
 var (
 	ErrBatchClosed = errors.New("threatconnect: batch writer is closed") // Add or Flush after Close
 	ErrBatchHalted = importer.ErrEnded                                   // an earlier error has ended the import; the error wraps it
-	ErrBatchWait   = deliver.ErrWait                                     // a job did not end within WaitFor
+	ErrBatchWait   = deliver.ErrWait                                     // a job did not end within BatchConfig.WaitFor
 	ErrBatchLost   = deliver.ErrLost                                     // the platform no longer knows the job, which may have been processed
 )
 

@@ -11,7 +11,7 @@ import (
 
 // Errors of a [Spool]. All match ErrSpool.
 var (
-	ErrSpool       = journal.ErrStore
+	ErrSpool       = journal.ErrStore  // the spool cannot be read or written
 	ErrSpoolRecord = journal.ErrRecord // a record is damaged, missing, or of another version
 	ErrSpoolOther  = importer.ErrOther // the spool contains a different import
 	ErrSpoolLost   = journal.ErrLost   // another writer or process has taken over the import
@@ -35,6 +35,7 @@ type Spool interface {
 	// succeeds. A record is durable once Create has returned nil: it survives failures of the process and the
 	// machine. After any other error, the record is either complete or absent.
 	Create(ctx context.Context, name string, parts [][]byte) error
+	// Names returns the names of all records, in any order.
 	Names(ctx context.Context) ([]string, error)
 	// Read returns a record. The caller may modify the slice. If the record does not exist, the error matches
 	// fs.ErrNotExist.

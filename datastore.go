@@ -134,8 +134,9 @@ type DataStore[T any] struct {
 	typ    string
 }
 
-// DataStoreOf returns the store of values of type T in a data type of a domain. It sends nothing. For a client with
-// [HMAC] credentials it returns a [*ValidationError], because the DataStore accepts API tokens only.
+// DataStoreOf returns a store for values of type T in one data type of a domain. It sends nothing. It returns a
+// [*ValidationError] if domain or dataType is invalid, or if the client has [HMAC] credentials, because the DataStore
+// accepts API tokens only.
 func DataStoreOf[T any](client *Client, domain DataStoreDomain, dataType string) (*DataStore[T], error) {
 	if err := client.usable(); err != nil {
 		return nil, err

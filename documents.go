@@ -227,8 +227,8 @@ func (t *textSink) Write(p []byte) (int, error) {
 }
 
 // PDF writes the platform's PDF report about a group to w and returns the number of bytes. For documents and emails,
-// which have no such report, it returns a [*ValidationError]. Transfers, errors and retries are those of
-// [DocumentsService.Download]. PDF costs one request.
+// which have no such report, it returns a [*ValidationError]. PDF streams and is retried like
+// [DocumentsService.Download]. It costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}/pdf
 //

@@ -13,6 +13,7 @@ const filtersKey = "filters"
 
 // Filter is one condition on the items of a list. Create it with a By constant and one of its methods, for
 // example ByRating.Above(3). Each constant has only the operators that the platform supports for the field.
+// An invalid value, for example an empty text or a text with a comma, returns a [*ValidationError] when the filter is used.
 type Filter struct {
 	field, op, value string
 	err              error
@@ -54,7 +55,7 @@ func (f Filters) check(list string, fields ...string) error {
 	return nil
 }
 
-// TextFilter is a text field that supports comparison with a value or a prefix.
+// TextFilter is the name of a text field that can be compared with a value or a prefix.
 type TextFilter string
 
 // Is matches items whose field is v.
@@ -63,13 +64,13 @@ func (f TextFilter) Is(v string) Filter { return textFilter(string(f), "=", v) }
 // StartsWith matches items whose field begins with v.
 func (f TextFilter) StartsWith(v string) Filter { return textFilter(string(f), "^", v) }
 
-// ExactFilter is a text field that supports comparison with a value.
+// ExactFilter is the name of a text field that can be compared with a value.
 type ExactFilter string
 
 // Is matches items whose field is v.
 func (f ExactFilter) Is(v string) Filter { return textFilter(string(f), "=", v) }
 
-// StatusFilter is the status of a task.
+// StatusFilter is the name of the status field of tasks.
 type StatusFilter string
 
 // Is matches tasks whose status is v.
@@ -78,7 +79,7 @@ func (f StatusFilter) Is(v string) Filter { return textFilter(string(f), "=", v)
 // IsNot matches tasks whose status is not v.
 func (f StatusFilter) IsNot(v string) Filter { return textFilter(string(f), "!", v) }
 
-// TimeFilter is a time field.
+// TimeFilter is the name of a time field.
 type TimeFilter string
 
 // Before matches items whose field is earlier than t.
@@ -87,7 +88,7 @@ func (f TimeFilter) Before(t time.Time) Filter { return timeFilter(string(f), "<
 // After matches items whose field is later than t.
 func (f TimeFilter) After(t time.Time) Filter { return timeFilter(string(f), ">", t) }
 
-// NumberFilter is an integer field.
+// NumberFilter is the name of an integer field.
 type NumberFilter string
 
 // Is matches items whose field is n.
@@ -99,13 +100,13 @@ func (f NumberFilter) Above(n int) Filter { return numberFilter(string(f), ">", 
 // Below matches items whose field is less than n.
 func (f NumberFilter) Below(n int) Filter { return numberFilter(string(f), "<", n) }
 
-// WholeFilter is an integer field that supports only equality.
+// WholeFilter is the name of an integer field for which the platform supports only equality.
 type WholeFilter string
 
 // Is matches items whose field is n.
 func (f WholeFilter) Is(n int) Filter { return numberFilter(string(f), "=", n) }
 
-// DecimalFilter is a decimal field. The platform does not support equality for it.
+// DecimalFilter is the name of a decimal field, for which the platform does not support equality.
 type DecimalFilter string
 
 // Above matches items whose field is greater than v.
@@ -114,7 +115,7 @@ func (f DecimalFilter) Above(v float64) Filter { return decimalFilter(string(f),
 // Below matches items whose field is less than v.
 func (f DecimalFilter) Below(v float64) Filter { return decimalFilter(string(f), "<", v) }
 
-// FlagFilter is a boolean field.
+// FlagFilter is the name of a boolean field.
 type FlagFilter string
 
 // Is matches items whose field is v.

@@ -84,7 +84,7 @@ type IntrusionSet struct{ GroupMeta }
 // Malware is a piece of malware or a malware family.
 type Malware struct{ GroupMeta }
 
-// Report is a report. Its content is uploaded separately; see [ReportsService.Upload].
+// Report is a written report with a file. Its content is uploaded separately; see [ReportsService.Upload].
 type Report struct {
 	GroupMeta
 	FileName    string         `json:"fileName,omitzero"`    // required
@@ -104,7 +104,7 @@ type Signature struct {
 // Tactic is an attacker's goal, for example a tactic of MITRE ATT&CK.
 type Tactic struct{ GroupMeta }
 
-// Threat is a threat.
+// Threat is a group of related activity, whether or not the actor is known.
 type Threat struct{ GroupMeta }
 
 // Tool is a legitimate program that attackers use.
@@ -142,7 +142,8 @@ const (
 // EventStatus is the status of an event.
 type EventStatus string
 
-// The statuses of an event. Single requests accept the first four, batch files all of them.
+// The statuses of an event. The platform accepts the first four in single requests, and all of them in batch
+// files.
 const (
 	EventNeedsReview     EventStatus = "Needs Review"
 	EventFalsePositive   EventStatus = "False Positive"

@@ -32,10 +32,10 @@ type GroupsService struct {
 	Incidents       TypedGroups[*Incident]       // attacks that happened
 	IntrusionSets   TypedGroups[*IntrusionSet]   // attacks by a common actor
 	Malware         TypedGroups[*Malware]        // malware and malware families
-	Reports         ReportsService               // reports
+	Reports         ReportsService               // written reports with a file
 	Signatures      SignaturesService            // detection rules
 	Tactics         TypedGroups[*Tactic]         // attackers' goals
-	Threats         TypedGroups[*Threat]         // threats
+	Threats         TypedGroups[*Threat]         // related activity
 	Tools           TypedGroups[*Tool]           // legitimate programs that attackers use
 	Vulnerabilities TypedGroups[*Vulnerability]  // weaknesses
 }

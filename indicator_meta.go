@@ -91,9 +91,9 @@ type IndicatorMeta struct {
 
 // IndicatorAdditional has the fields that includeAdditional adds.
 type IndicatorAdditional struct {
-	ObservationCount  int64     `json:"observationCount"`                   // how often all users have seen it
+	ObservationCount  int64     `json:"observationCount"`                   // number of observations by all users
 	LastObserved      time.Time `json:"lastObserved,omitzero"`              // zero if never
-	FalsePositives    int64     `json:"falsePositiveCount"`                 // how often it was reported as a false positive
+	FalsePositives    int64     `json:"falsePositiveCount"`                 // number of reports as a false positive
 	LastFalsePositive time.Time `json:"falsePositiveLastReported,omitzero"` // zero if never
 	CommunityOrSource bool      `json:"communityOrSource"`                  // whether the owner is a community or a source
 	OtherOwners       []Owner   `json:"additionalOwners,omitzero"`          // other owners that have it

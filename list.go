@@ -19,7 +19,8 @@ import (
 // List reads the first page.
 type ListOptions struct {
 	CallOptions
-	// Start is the offset of the first item, from 0. Offsets change when the data changes.
+	// Start is the offset of the first item, from 0. Offsets change when the data changes. A field outside
+	// its range returns a *ValidationError.
 	Start int `url:"resultStart,omitempty"`
 	// Limit is the number of items per page: 1 to 10,000, or 1 to 500 on old instances. 0 means 500. If
 	// the platform does not send the size of the list, All sends one more request after a last page of

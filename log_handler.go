@@ -128,8 +128,8 @@ func (h *LogHandler) WithGroup(name string) slog.Handler {
 	return &with
 }
 
-// Dropped returns the number of lost records: because the buffer was full, because a request with an unknown outcome
-// failed, or because the handler was closed.
+// Dropped returns the number of records that were lost because the buffer was full, because a request failed with an
+// unknown outcome, or because the handler was closed.
 func (h *LogHandler) Dropped() int64 { return h.b.lost() }
 
 func (b *logBuffer) lost() int64 {
@@ -189,9 +189,9 @@ func (b *logBuffer) background(ctx context.Context, done chan<- struct{}, interv
 }
 
 // Flush sends the records that are in the buffer when it is called, with one request per batch. It stops at the first
-// request that fails. If that request certainly had no effect, its records stay in the buffer: it was not sent, or the
-// platform rejected it with 401, 403, 429 or 503. Otherwise they are dropped and counted, because a retry could write
-// them twice.
+// request that fails. The records of that request stay in the buffer if it certainly had no effect: it was not sent, or
+// the platform rejected it with 401, 403, 429 or 503. Otherwise they are dropped and counted, because a retry could
+// write them twice.
 func (h *LogHandler) Flush(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/parallel"
 )
 
-// LookupOptions configures a lookup. By default, the type of each value is recognized and the client's
-// default owner is searched.
+// LookupOptions configures [IndicatorsService.Lookup]. With nil and the zero value, Lookup recognizes the type
+// of each value and searches the client's default owner.
 type LookupOptions struct {
 	CallOptions
 	// Owners are the names of the owners to search, instead of the client's default owner.

@@ -30,7 +30,7 @@ type routeKey struct{}
 //
 // The events of a call are CallStart, then AttemptStart and AttemptEnd for each attempt with Wait between
 // two attempts, and CallEnd. Every start event is followed by its end event unless there is a panic. A call
-// that fails validation before its first attempt has no events. Neither has a [PlaybookTrigger].
+// that fails validation before its first attempt has no events. A [PlaybookTrigger] reports no events.
 //
 // The functions run in the goroutine of the call, so they should be fast. They must be safe for concurrent
 // use. A panic in a function is not recovered.
@@ -45,7 +45,7 @@ type Observer struct {
 	// the attempt, which must be ctx or derived from it. Nil means ctx.
 	AttemptStart func(ctx context.Context, attempt Attempt) context.Context
 	// AttemptEnd is called with the context from AttemptStart after the response was read or the attempt
-	// failed. The attempt includes the call of the function of TokenFunc, HMACFunc or SignerFunc.
+	// failed. The attempt includes the call of the function passed to TokenFunc, HMACFunc or SignerFunc.
 	AttemptEnd func(ctx context.Context, attempt Attempt)
 	// Wait is called before the wait between two attempts with the context of the call. It is not called
 	// for a Limiter or if the next attempt follows at once.

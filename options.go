@@ -96,9 +96,9 @@ func WithTransport(t http.RoundTripper) Option {
 	}
 }
 
-// WithProxy sends requests through the proxy at proxyURL. The scheme is http, https or socks5; a user
-// name and password must be percent-encoded. Without WithProxy, HTTPS_PROXY and NO_PROXY select the proxy.
-// An invalid HTTPS_PROXY then returns a [*ValidationError]; its scheme may be missing.
+// WithProxy sends requests through the proxy at proxyURL. The scheme is http, https or socks5; a user name
+// and password must be percent-encoded. Without WithProxy, HTTPS_PROXY and NO_PROXY select the proxy.
+// [NewClient] then returns a [*ValidationError] if HTTPS_PROXY is invalid; its scheme may be missing.
 func WithProxy(proxyURL string) Option {
 	return func(c *config) error {
 		u, err := parseProxy("proxy URL", proxyURL)

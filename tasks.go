@@ -75,10 +75,10 @@ func (*Task) resource() {}
 
 var errNilTask = &ValidationError{Field: "task", Rule: "is nil"}
 
-// TaskRef names a task by its id. It is comparable.
+// TaskRef refers to a task by its id. It is comparable.
 type TaskRef struct {
 	ID    int64
-	Owner string // empty means the client's owner
+	Owner string // empty means the client's default owner
 }
 
 func (TaskRef) resource() {}

@@ -155,10 +155,10 @@ func triggerURL(s string, plainHTTP bool) (*url.URL, error) {
 // Fire posts a payload to the playbook and returns its response. It sends a []byte or a [json.RawMessage] as it is, an
 // empty object for nil, and encodes other values with [encoding/json].
 //
-// A playbook may act on every request, so Fire retries only if no connection was established, by the retry policy of the
-// options. It does not follow redirects. A response with status 300 or higher is returned together with an [*APIError].
-// If the response exceeds the size limit, the error matches [ErrResponseTooLarge]. Fire waits for a slow playbook until
-// ctx ends: give ctx a deadline.
+// A playbook may act on every request, so Fire retries only if no connection was established;
+// PlaybookTriggerOptions.Retry is the policy. It does not follow redirects. A response with status 300 or higher is
+// returned together with an [*APIError]. If the response exceeds the size limit, the error matches
+// [ErrResponseTooLarge]. Fire waits for a slow playbook until ctx ends: give ctx a deadline.
 func (t *PlaybookTrigger) Fire(ctx context.Context, payload any) (*PlaybookTriggerResponse, error) {
 	if err := checkContext(ctx); err != nil {
 		return nil, err

@@ -55,10 +55,10 @@ func (*Victim) resource() {}
 
 var errNilVictim = &ValidationError{Field: "victim", Rule: "is nil"}
 
-// VictimRef names a victim by its id. It is comparable.
+// VictimRef refers to a victim by its id. It is comparable.
 type VictimRef struct {
 	ID    int64
-	Owner string // empty means the client's owner
+	Owner string // empty means the client's default owner
 }
 
 func (VictimRef) resource() {}
