@@ -11,9 +11,9 @@ import (
 
 const filtersKey = "filters"
 
-// Filter is one condition on the items of a list. Create it with a By constant and one of its methods, for
-// example ByRating.Above(3). Each constant has only the operators that the platform supports for the field.
-// An invalid value, for example an empty text or a text with a comma, returns a [*ValidationError] when the filter is used.
+// Filter is one condition on the items of a list. Create it with a By constant and one of its methods, for example
+// ByRating.Above(3). Each constant has only the operators that the platform supports for the field. An invalid value,
+// for example an empty text or a text with a comma, returns a [*ValidationError] when the list is read.
 type Filter struct {
 	field, op, value string
 	err              error

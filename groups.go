@@ -187,8 +187,9 @@ func (s TypedGroups[T]) Create(ctx context.Context, group T) (T, error) {
 	return createGroup(ctx, s.c, def, group)
 }
 
-// Update changes one group of the client's owner by its id and returns the group in the platform's response. It
-// sends only the fields that update sets. Update costs one request.
+// Update changes one group of the client's owner by its id and returns the group in the platform's response. It sends
+// only the fields that update sets. If the owner does not have the group, the error matches [ErrNotFound]. Update
+// costs one request.
 //
 //	API: PUT /v2/groups/{type}/{id}
 //
@@ -235,8 +236,9 @@ func (s GroupsService) lister(opts *GroupListOptions) lister[Group] {
 	}
 }
 
-// Get returns a group of any type, given as a [Group] or a [GroupRef], from the owner that the argument names, or
-// else from the client's owner. It costs one request.
+// Get returns a group of any type, given as a [Group] or a [GroupRef], from the owner that the argument names, or else
+// from the client's owner. If the owner does not have the group, the error matches [ErrNotFound]. Get costs one
+// request.
 //
 //	API: GET /v2/groups/{type}/{id}
 //
@@ -262,8 +264,9 @@ func (s GroupsService) Create(ctx context.Context, group Group) (Group, error) {
 }
 
 // Update changes a group of any type, given as a [Group] or a [GroupRef], in the owner that the argument names, or
-// else in the client's owner. It sends only the fields that update sets, not the fields of the group, and
-// returns the group in the platform's response. Update costs one request.
+// else in the client's owner. It sends only the fields that update sets, not the fields of the group, and returns the
+// group in the platform's response. If the owner does not have the group, the error matches [ErrNotFound]. Update
+// costs one request.
 //
 //	API: PUT /v2/groups/{type}/{id}
 //
@@ -272,8 +275,9 @@ func (s GroupsService) Update(ctx context.Context, group Resource, update GroupU
 	return updateGroup[Group](ctx, s.c, group, update)
 }
 
-// Delete deletes a group of any type, given as a [Group] or a [GroupRef], from the owner that the argument names,
-// or else from the client's owner. It costs one request.
+// Delete deletes a group of any type, given as a [Group] or a [GroupRef], from the owner that the argument names, or
+// else from the client's owner. If the owner does not have the group, the error matches [ErrNotFound]. Delete costs
+// one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}
 //

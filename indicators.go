@@ -213,8 +213,8 @@ func (s TypedIndicators[T]) Create(ctx context.Context, indicator T) (T, error) 
 }
 
 // Update changes one indicator of the client's owner by its value and returns the indicator in the platform's
-// response. It sends only the fields that update sets. For a file, the value is one of its hashes or its
-// summary. Update costs one request.
+// response. It sends only the fields that update sets. For a file, the value is one of its hashes or its summary. If
+// the owner does not have the indicator, the error matches [ErrNotFound]. Update costs one request.
 //
 //	API: PUT /v2/indicators/{type}/{indicator}
 //
@@ -302,8 +302,9 @@ func (s IndicatorsService) Create(ctx context.Context, indicator Indicator) (Ind
 }
 
 // Update changes an indicator of any type, given as an [Indicator] or an [IndicatorRef], in the owner that the
-// argument names, or else in the client's owner. It sends only the fields that update sets, not the fields of
-// the indicator, and returns the indicator in the platform's response. Update costs one request.
+// argument names, or else in the client's owner. It sends only the fields that update sets, not the fields of the
+// indicator, and returns the indicator in the platform's response. If the owner does not have the indicator, the
+// error matches [ErrNotFound]. Update costs one request.
 //
 //	API: PUT /v2/indicators/{type}/{indicator}
 //
@@ -317,7 +318,8 @@ func (s IndicatorsService) Update(ctx context.Context, indicator Resource, updat
 }
 
 // Delete deletes an indicator of any type, given as an [Indicator] or an [IndicatorRef], from the owner that the
-// argument names, or else from the client's owner. It costs one request.
+// argument names, or else from the client's owner. If the owner does not have the indicator, the error matches
+// [ErrNotFound]. Delete costs one request.
 //
 //	API: DELETE /v2/indicators/{type}/{indicator}
 //

@@ -218,7 +218,8 @@ func (s VictimsService) Update(ctx context.Context, victimID int64, update Victi
 	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"victim"}, readVictimOf(t.owner))
 }
 
-// Delete deletes one victim of the client's owner, and its assets, by the victim's id. It costs one request.
+// Delete deletes one victim of the client's owner, and its assets, by the victim's id. If the owner does not have the
+// victim, the error matches [ErrNotFound]. Delete costs one request.
 //
 //	API: DELETE /v2/victims/{id}
 //
