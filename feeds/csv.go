@@ -15,8 +15,8 @@ import (
 // CSV is a column map. It maps the columns of a CSV feed to fields of indicators. Each row becomes one indicator, and
 // a group if the row is the first to name it.
 //
-// [ParseColumns] parses a map from text. [URLhaus], [Feodo] and [ThreatFox] return the built-in maps, which can be
-// modified.
+// [ParseColumns] parses a map from text. [URLhaus], [Feodo] and [ThreatFox] return the built-in maps, which the caller
+// may modify.
 //
 // Columns are found by their names in the header, so a feed may add or reorder columns. The header is the first line
 // that is not a comment, or a comment that names the columns. A later header replaces it. A header in which a column

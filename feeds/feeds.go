@@ -226,7 +226,7 @@ func (f *Feed) Format() Format { return f.format }
 // If an entry is left out, the iterator yields a [*LineError] and continues. Any other error ends it: an error that
 // matches [ErrFormat], or an error of the reader.
 //
-// Memory use is bounded: lines of more than 64 KiB (4 MiB of JSON) are left out, and are not held in memory. Output is
+// Memory use is bounded: lines of more than 64 KiB (4 MiB of JSON) are left out, and are not kept in memory. Output is
 // bounded too: an entry is left out if it would take more than 64 times as many bytes in batch files as its line, or
 // as its STIX object with the references to it. Constants of a column map are not counted. The temporary files of
 // FormatSTIX are removed when the loop ends.

@@ -59,9 +59,10 @@ const (
 	baseDelay       = time.Second // doubles with each attempt
 )
 
-// Fetch requests the feed at an http or https URL, and returns when the first bytes of the response have arrived. If
-// cursor comes from an earlier Fetch of the URL and the feed has not changed since, the error is [ErrNotModified].
-// With the zero Cursor, Fetch always downloads.
+// Fetch requests the feed at an http or https URL, and returns when the first bytes of the response have arrived. An
+// invalid URL or field of f returns a [*threatconnect.ValidationError] before anything is sent. If cursor comes from
+// an earlier Fetch of the URL and the feed has not changed since, the error is [ErrNotModified]. With the zero Cursor,
+// Fetch always downloads.
 //
 // Fetch decompresses gzip, both as an encoding of the response and as the format of the feed. It follows up to 10
 // redirects, but none from https to http. Connection errors and the statuses 429, 502, 503 and 504 are retried with

@@ -203,8 +203,8 @@ func (s *State) forget() {
 // Reason returns the reason for sending everything. It is empty if only changes are sent.
 func (s *State) Reason() string { return s.reason }
 
-// Cursor returns the cursor that the last run saved, for [Fetcher.Fetch]. It is zero if the feed must be read even if it
-// has not changed: if everything is sent, if items of the last run failed, or if an earlier process of this run may have
+// Cursor returns the cursor that the last run saved, for [Fetcher.Fetch]. It is zero if the feed must be read although
+// it may not have changed: everything is sent, items of the last run failed, or an earlier process of this run may have
 // sent items.
 func (s *State) Cursor() threatconnect.Cursor { return s.cursor }
 
@@ -388,8 +388,9 @@ func (s *State) fail(err error) {
 	}
 }
 
-// Close removes temporary files. It may be called twice. Without Save, the store remains marked, and the next run sends
-// everything unless it has the same name. If no item was sent, the store is restored to its content before OpenState.
+// Close removes temporary files. It is idempotent. Without Save, the store remains marked, and the next run sends
+// everything unless it has the same name (StateOptions.Run). If no item was sent, the store is restored to its content
+// before OpenState.
 func (s *State) Close() error {
 	s.forget()
 	s.sends.Close()

@@ -23,7 +23,8 @@ type Store interface {
 	replace(ctx context.Context, token string, write func(io.Writer) error) error
 }
 
-// ErrConcurrentRun is returned when a state or a cursor is saved, if another run uses it or has saved it since.
+// ErrConcurrentRun matches the error of [State.Save] and [SavedCursor.Save] if another run uses the store or has saved
+// to it since.
 var ErrConcurrentRun = errors.New("feeds: another run has used the same state")
 
 // errDisputed is the error if a store is not replaced because a run continued after another one had taken over, so the

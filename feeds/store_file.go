@@ -14,13 +14,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/durable"
 )
 
-// NewFileStore returns the store in a file. Its directory must exist. While a run is in progress, a second file has
-// the path with ".running" at its end. Only the user of the process can read new files; a file that exists keeps its
+// NewFileStore returns the store in a file. Its directory must exist. While a run is in progress, a second file has the
+// path with ".running" at its end. Only the user of the process can read new files; an existing file keeps its
 // permissions.
 //
-// A state that other users can write would let them choose what is sent. Therefore a symbolic link at the path is an
-// error. On Unix, so are a file that belongs to another user or that others can write to, a symbolic link of another user
-// in the path, and a world-writable directory without the sticky bit. Nothing is read or written until the store is used.
+// Other users who can write to a state could choose which items are sent. Therefore a symbolic link at the path is an
+// error. On Unix, so are a file that belongs to another user or that others can write to, a symbolic link of another
+// user in the path, and a world-writable directory without the sticky bit. Nothing is read or written until the store
+// is used.
 func NewFileStore(path string) Store { return &fileStore{path: path} }
 
 type fileStore struct {

@@ -35,7 +35,8 @@ type bulkReports struct {
 const bulkEvery = 24 * time.Hour
 
 // SetBulkReports enables the bulk reports of an owner or changes their settings. The first reports
-// are generated immediately from the current data.
+// are generated immediately from the current data. SetBulkReports returns an error if the owner
+// does not exist.
 func (s *Server) SetBulkReports(ownerName string, r BulkReports) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -198,7 +198,7 @@ func (s *Server) Groups(owner string) []GroupRecord {
 	return nil
 }
 
-// Group returns the group with the given xid, in any owner.
+// Group returns the group with the given xid, in any owner, and reports whether it exists.
 func (s *Server) Group(xid string) (GroupRecord, bool) {
 	defer s.view()()
 	g := s.groupByXID[xid]

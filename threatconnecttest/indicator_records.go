@@ -261,7 +261,8 @@ func (s *Server) Indicators(owner string) []IndicatorRecord {
 	return nil
 }
 
-// Indicator returns an indicator of an owner. Any hash of a file identifies it.
+// Indicator returns an indicator of an owner and reports whether it exists. Any hash of a file
+// identifies it.
 func (s *Server) Indicator(owner, typeName, summary string) (IndicatorRecord, bool) {
 	defer s.view()()
 	o, t, value := s.locate(owner, typeName, summary)

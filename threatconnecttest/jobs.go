@@ -50,7 +50,7 @@ const (
 	kindAssociation = "association"
 )
 
-// JobError is an error about an item of a batch job.
+// JobError is an error of an item of a batch job.
 type JobError struct {
 	Code    string `json:"code,omitzero"`    // for example 0x1005
 	Message string `json:"message,omitzero"` // error message
@@ -98,7 +98,7 @@ func (s *Server) Jobs() []JobRecord {
 	return recordsOf(slices.Values(s.jobs), func(j *job) JobRecord { return j.record(s.now()) })
 }
 
-// Job returns the batch job with the given ID.
+// Job returns the batch job with the given ID and reports whether it exists.
 func (s *Server) Job(id int64) (JobRecord, bool) {
 	defer s.view()()
 	j := s.jobByID[id]

@@ -2,7 +2,7 @@ package threatconnecttest
 
 import "strings"
 
-// Counts contains the numbers of an owner's items.
+// Counts contains the number of an owner's items of each kind.
 type Counts struct {
 	Indicators int `json:"indicators"`
 	Groups     int `json:"groups"`
@@ -11,8 +11,8 @@ type Counts struct {
 	Victims    int `json:"victims"`
 }
 
-// Counts returns the numbers of an owner's items. All are 0 if the owner does not exist. It also
-// counts the indicators of a server created [WithoutContents].
+// Counts returns the number of an owner's items of each kind. All are 0 if the owner does not
+// exist. It also counts the indicators of a server created [WithoutContents].
 func (s *Server) Counts(owner string) Counts {
 	defer s.view()()
 	o := s.ownerByName(owner)
