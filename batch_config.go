@@ -31,7 +31,7 @@ const (
 // BatchAction selects what a batch job does with its items.
 type BatchAction string
 
-// The actions.
+// The actions of batch jobs.
 const (
 	BatchCreate BatchAction = "Create" // create items, or update those that exist
 	BatchDelete BatchAction = "Delete" // delete indicators by type and value, and groups by xid
@@ -40,7 +40,7 @@ const (
 // FileMergeMode selects what happens if a new file matches several existing files.
 type FileMergeMode string
 
-// The modes.
+// The modes for files that match several existing files.
 const (
 	MergeFiles      FileMergeMode = "Merge"      // merge the existing files
 	DistributeFiles FileMergeMode = "Distribute" // update each of them
@@ -49,7 +49,7 @@ const (
 // HashCollisionMode selects which hash wins if a new file contradicts an existing one.
 type HashCollisionMode string
 
-// The modes.
+// The modes for conflicting hashes.
 const (
 	HashFavorIncoming  HashCollisionMode = "FavorIncoming"
 	HashFavorExisting  HashCollisionMode = "FavorExisting"

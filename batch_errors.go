@@ -26,21 +26,21 @@ type BatchCode string
 
 // The known codes of the platform.
 const (
-	CodeGeneral        BatchCode = "0x1001"
-	CodePermission     BatchCode = "0x1002"
-	CodeSyntax         BatchCode = "0x1003"
-	CodeInternal       BatchCode = "0x1004"
-	CodeIndicator      BatchCode = "0x1005"
-	CodeGroup          BatchCode = "0x1006"
-	CodeNotFound       BatchCode = "0x1007"
-	CodeIndicatorLimit BatchCode = "0x1008"
-	CodeAssociation    BatchCode = "0x1009"
-	CodeDuplicate      BatchCode = "0x100A"
-	CodeFileIO         BatchCode = "0x100B"
-	CodeIndicatorLoss  BatchCode = "0x2001"
-	CodeGroupLoss      BatchCode = "0x2002"
-	CodeHashMerge      BatchCode = "0x2003"
-	CodeHashMergeToo   BatchCode = "0x3001"
+	CodeGeneral        BatchCode = "0x1001" // general error
+	CodePermission     BatchCode = "0x1002" // the API user lacks a permission
+	CodeSyntax         BatchCode = "0x1003" // JSON syntax error
+	CodeInternal       BatchCode = "0x1004" // internal error
+	CodeIndicator      BatchCode = "0x1005" // invalid indicator
+	CodeGroup          BatchCode = "0x1006" // invalid group
+	CodeNotFound       BatchCode = "0x1007" // item not found
+	CodeIndicatorLimit BatchCode = "0x1008" // too many indicators
+	CodeAssociation    BatchCode = "0x1009" // invalid association
+	CodeDuplicate      BatchCode = "0x100A" // duplicate item
+	CodeFileIO         BatchCode = "0x100B" // file I/O error
+	CodeIndicatorLoss  BatchCode = "0x2001" // indicator saved in part
+	CodeGroupLoss      BatchCode = "0x2002" // group saved in part
+	CodeHashMerge      BatchCode = "0x2003" // file hash merge error
+	CodeHashMergeToo   BatchCode = "0x3001" // file hash merge error
 )
 
 // String returns the code with its meaning, for example "0x1005 invalid indicator".

@@ -13,7 +13,7 @@ import (
 // BatchState is the state of a job. There is no state for failure: every job ends as JobCompleted.
 type BatchState string
 
-// The states. The platform may send others.
+// The states of batch jobs. The platform may send others.
 const (
 	JobCreated   BatchState = "Created" // waits for its file
 	JobQueued    BatchState = "Queued"

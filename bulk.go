@@ -35,7 +35,7 @@ type BulkService struct{ service }
 // BulkFormat is a format of bulk reports.
 type BulkFormat string
 
-// The formats. An owner can have either, both or none of them switched on.
+// The formats of bulk reports. An owner can have either, both or none of them switched on.
 const (
 	BulkJSON BulkFormat = "json" // indicators with attributes and tags
 	BulkCSV  BulkFormat = "csv"  // type, value, rating and confidence only

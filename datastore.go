@@ -22,7 +22,7 @@ type DataStoreService struct{ service }
 // DataStoreDomain is the scope in which a data type of the DataStore is shared.
 type DataStoreDomain string
 
-// The domains.
+// The domains of the DataStore.
 const (
 	DataStoreLocal        DataStoreDomain = "local"        // the app only
 	DataStoreOrganization DataStoreDomain = "organization" // all apps of the organization

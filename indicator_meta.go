@@ -9,8 +9,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// Indicator is one indicator of any type: [*Host], [*Address], [*File] and so on, or
-// [*CustomIndicator]. Tell them apart with a type switch.
+// Indicator is one indicator of any type: [*Host], [*Address], [*File] and so on, or [*CustomIndicator]. Tell them
+// apart with a type switch. Functions such as [NewHost] do not validate values: sending an invalid value returns a
+// [*ValidationError].
 type Indicator interface {
 	Resource
 	BatchItem

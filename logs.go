@@ -15,7 +15,7 @@ type LogsService struct{ service }
 // LogLevel is the severity of a log entry.
 type LogLevel string
 
-// The levels.
+// The levels of log entries.
 const (
 	LogTrace LogLevel = "TRACE"
 	LogDebug LogLevel = "DEBUG"

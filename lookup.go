@@ -75,7 +75,7 @@ func (r LookupResult) ThreatAssessScore() (score int, ok bool) {
 }
 
 // Lookup looks up any number of values, defanged or not, and returns an iterator over the results in the order
-// of the values. Their types are recognized as by [ParseIndicator]. Every value has a result, even if it is
+// of the values. Lookup recognizes their types like [ParseIndicator]. Every value has a result, even if it is
 // not found, excluded or not recognized.
 //
 //	for result, err := range client.Indicators.Lookup(ctx, slices.Values(values), nil) {

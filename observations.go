@@ -153,8 +153,9 @@ func (s IndicatorsService) Observations(ctx context.Context, indicator Resource)
 	return listOn(ctx, s.c, t, "observation", readObservation)
 }
 
-// Observe adds an observation of an indicator. The settings of the API user must include it in observations. Observe
-// costs one request and is not retried after an unknown outcome, because a retry could count the observation twice.
+// Observe adds an observation of an indicator. The settings of the API user must include the user in observations.
+// Observe costs one request and is not retried after an unknown outcome, because a retry could count the observation
+// twice.
 //
 //	API: POST /v2/indicators/{type}/{indicator}/observations
 //
@@ -210,9 +211,9 @@ func (s IndicatorsService) ReportFalsePositive(ctx context.Context, indicator Re
 		readFalsePositives)
 }
 
-// Observed returns the indicators that were observed on a day, which is the date of day in its own time zone. The zero
-// time means yesterday and today. The platform returns up to 20,000 indicators; the number is a setting of the instance.
-// Observed costs one request.
+// Observed returns the indicators that were observed on the date of day, in the time zone of day. The zero time selects
+// yesterday and today. The platform returns up to 20,000 indicators; the number is a setting of the instance. Observed
+// costs one request.
 //
 //	API: GET /v2/indicators/observed
 //

@@ -42,7 +42,9 @@ type config struct {
 	activityLog  *bool
 }
 
-// Option configures a client; see [NewClient].
+// Option configures a client; see [NewClient]. If an option is given several times, the last one counts,
+// except for [WithObserver]. Invalid arguments, for example a negative duration or a nil function, make
+// NewClient return a [*ValidationError]. [WithLogger] and [WithLimiter] accept nil.
 type Option func(*config) error
 
 // WithOwner sets the default owner, which applies to calls and resources without an owner. Without a

@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// Tag is a word attached to resources.
+// Tag is a keyword attached to resources.
 type Tag struct {
 	Name        string `json:"name"`                 // 1 to 128 characters
 	Description string `json:"description,omitzero"` // absent from some lists and from batch files

@@ -20,7 +20,8 @@ const (
 //
 // It is an [http.RoundTripper], which needs no listener and starts no goroutines, and an
 // [http.Handler] for tests and tools that need a port. All methods are safe for concurrent use. The
-// zero value is not usable; call [New] or [NewT].
+// zero value is not usable; call [New] or [NewT]. Methods that take the name of an owner return no
+// records if the owner does not exist.
 type Server struct {
 	opts    []Option
 	allowed []Lapse // by NewT
