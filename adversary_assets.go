@@ -205,7 +205,8 @@ func (s AdversaryAssetsService) Update(ctx context.Context, adversary Resource, 
 	return one(ctx, s.c, on.call(http.MethodPut, body), def.keys(), readAdversaryAsset(def))
 }
 
-// Remove deletes one asset of an adversary. It costs one request.
+// Remove deletes one asset of an adversary. If the adversary does not have it, the error matches [ErrNotFound].
+// Remove costs one request.
 //
 //	API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
 //	API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}

@@ -126,7 +126,8 @@ func (s AttributesService) Update(ctx context.Context, resource Resource, attrib
 	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"attribute"}, readAttribute)
 }
 
-// Remove deletes an attribute of a resource by its id. It costs one request.
+// Remove deletes an attribute of a resource by its id. If the resource does not have the attribute, the error matches
+// [ErrNotFound]. Remove costs one request.
 //
 //	API: DELETE /v2/{resource}/attributes/{attributeId}
 //

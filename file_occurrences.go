@@ -98,7 +98,8 @@ func (s FileOccurrencesService) Update(ctx context.Context, file Resource, occur
 	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"fileOccurrence"}, readFileOccurrence)
 }
 
-// Remove deletes an occurrence of a file. It costs one request.
+// Remove deletes an occurrence of a file. If the file does not have it, the error matches [ErrNotFound]. Remove costs
+// one request.
 //
 //	API: DELETE /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
 //

@@ -45,9 +45,9 @@ func (s SecurityLabelsService) On(ctx context.Context, on Labelable) ([]Security
 	return listOn(ctx, s.c, t, "securityLabel", readSecurityLabel)
 }
 
-// Add attaches security labels to a resource, or to an attribute that an [AttributeRef] names. The labels
-// must exist in the owner. Add checks all names before it sends the first, costs one request per name and
-// stops at the first error. It is idempotent and is retried.
+// Add attaches security labels to a resource, or to an attribute that an [AttributeRef] names. The labels must exist
+// in the owner; otherwise the error matches [ErrNotFound]. Add checks all names before it sends the first, costs one
+// request per name and stops at the first error. It is idempotent and is retried.
 //
 //	API: POST /v2/{resource}/securityLabels/{securityLabelName}
 //	API: POST /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}
@@ -57,8 +57,9 @@ func (s SecurityLabelsService) Add(ctx context.Context, on Labelable, names ...s
 	return s.each(ctx, http.MethodPost, on, names)
 }
 
-// Remove detaches security labels from a resource, or from an attribute that an [AttributeRef] names. It
-// costs one request per name and stops at the first error.
+// Remove detaches security labels from a resource, or from an attribute that an [AttributeRef] names. If the resource
+// does not have a label, the error matches [ErrNotFound]. Remove costs one request per name and stops at the first
+// error.
 //
 //	API: DELETE /v2/{resource}/securityLabels/{securityLabelName}
 //	API: DELETE /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}

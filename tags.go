@@ -64,8 +64,8 @@ func (s TagsService) Add(ctx context.Context, resource Resource, names ...string
 	return s.each(ctx, http.MethodPost, resource, names)
 }
 
-// Remove detaches tags from a resource; the tags stay in the owner. It costs one request per name and
-// stops at the first error.
+// Remove detaches tags from a resource; the tags stay in the owner. If the resource does not have a tag, the error
+// matches [ErrNotFound]. Remove costs one request per name and stops at the first error.
 //
 //	API: DELETE /v2/{resource}/tags/{tagName}
 //

@@ -158,7 +158,8 @@ func (s VictimAssetsService) Update(ctx context.Context, victim Resource, t Vict
 	return one(ctx, s.c, on.call(http.MethodPut, body), def.keys(), readVictimAsset(def))
 }
 
-// Remove deletes one asset of a victim. It costs one request.
+// Remove deletes one asset of a victim. If the victim does not have it, the error matches [ErrNotFound]. Remove costs
+// one request.
 //
 //	API: DELETE /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
 //
