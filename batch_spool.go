@@ -53,9 +53,9 @@ type Spool interface {
 // an hour. DirSpool does not touch other files, and does not follow symbolic links in place of records.
 //
 // A user who can write to the directory controls what is imported. So on Unix, a directory or record is an
-// error if it belongs to another user or if others can write to it, and so is a symbolic link of another user
-// in the path. On Kubernetes volumes with an fsGroup, set fsGroupChangePolicy to OnRootMismatch: otherwise
-// each start makes all files writable by the group.
+// error if it belongs to another user or if others can write to it. So is a symbolic link of another user in
+// the path. On Kubernetes volumes with an fsGroup, set fsGroupChangePolicy to OnRootMismatch: otherwise each
+// start makes all files writable by the group.
 //
 // The file system must support hard links. FAT, exFAT and some network file systems do not, and Create
 // returns an error there. Windows cannot sync directories: the file system decides when the name of a record

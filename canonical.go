@@ -15,10 +15,14 @@ import (
 // underscores, without a hyphen at either end. The last label has two or more letters, or is an
 // internationalized label without underscores.
 //
-// Other input returns a [*ValidationError] that suggests a fix: IP addresses, ports, user information, paths,
-// wildcards, percent signs and defanged names; numbers that some programs read as an IPv4 address, for
-// example 0x7f000001; and punctuation and symbols of surrounding text, for example typographic quotes, dashes,
-// bullets, footnote numbers, and ™, which IDNA maps to tm. Emoji and confusable names are accepted.
+// Other input returns a [*ValidationError] that suggests a fix:
+//
+//   - IP addresses, ports, user information, paths, wildcards, percent signs and defanged names
+//   - numbers that some programs read as an IPv4 address, for example 0x7f000001
+//   - punctuation and symbols of surrounding text, for example typographic quotes, dashes, bullets, footnote
+//     numbers, and ™, which IDNA maps to tm
+//
+// Emoji and confusable names are accepted.
 //
 // CanonicalHost does not allocate for a lower-case ASCII name.
 func CanonicalHost(name string) (string, error) { return validated(canon.Host(name)) }

@@ -14,9 +14,12 @@ import (
 // feed. The zero Cursor is the beginning. After all items before it are processed, save it as JSON in a
 // file or in the DataStore, and start the next run from it.
 //
-// [Client.Changes] uses Source, Time and Seen. A program that polls a feed can keep the URL of the feed in
-// Source, the ETag or offset of the last request in Position, the time of the last run in Time, and the
-// hashes of items that it has sent and may read again in Seen.
+// [Client.Changes] uses Source, Time and Seen. A program that polls a feed can keep
+//
+//   - the URL of the feed in Source,
+//   - the ETag or offset of the last request in Position,
+//   - the time of the last run in Time,
+//   - the hashes of items that it has sent and may read again in Seen.
 //
 // As JSON, a Cursor is an object:
 //

@@ -105,7 +105,8 @@
 //   - An [*APIError] is an error response from the platform.
 //   - A [*RequestError] describes a call that ended without a usable response.
 //
-// Match them with errors.Is and the Err variables, for example [ErrNotFound].
+// Match them with errors.Is and the Err variables. For example, a call that reads, changes or deletes
+// something that does not exist returns an error that matches [ErrNotFound].
 //
 // Error texts are safe to log: they contain routes, but no values or credentials. An APIError quotes only
 // messages that the platform is known to write. Other text of a response can repeat values; it is in

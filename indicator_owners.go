@@ -9,8 +9,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/parallel"
 )
 
-// AcrossOwners returns an iterator that yields an indicator once for every owner that has it and that the API
-// user can see, in the order in which the platform lists the owners. If no owner has it, the iterator yields
+// AcrossOwners returns an iterator that yields an indicator once for every owner that has it and is visible to
+// the API user. The owners are in the order of the platform's list. If no owner has it, the iterator yields
 // nothing. The owner of the argument and the client's owner are ignored.
 //
 // It costs one request plus one request per owner; up to 16 requests are sent concurrently, ahead of the loop.

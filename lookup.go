@@ -88,12 +88,19 @@ func (r LookupResult) ThreatAssessScore() (score int, ok bool) {
 // Lookup sends one request per value and owner, up to [LookupOptions.Parallel] at the same time. It does not
 // deduplicate values. Fewer than twice Parallel results are in memory.
 //
-// Errors that affect only one value are in [LookupResult.Err], and the iterator continues: the value is
-// invalid, the platform refuses it or fails on it (400, 413, 414, 500), a firewall in front of the platform
-// forbids it, or the response cannot be read. Errors that would affect further values as well end the
-// iterator: the context has ended, the platform cannot be reached or is unavailable, it refuses the
-// credentials or the owner, or the rate limit is exhausted. The iterator then yields the error together with
-// its value and stops.
+// After an error that affects only one value, the iterator continues. The error is in [LookupResult.Err]:
+//
+//   - the value is invalid,
+//   - the platform refuses it or fails on it (400, 413, 414, 500),
+//   - a firewall in front of the platform forbids it,
+//   - the response cannot be read.
+//
+// If an error would affect further values as well, the iterator yields it together with its value and stops:
+//
+//   - the context has ended,
+//   - the platform cannot be reached or is unavailable,
+//   - the platform refuses the credentials or the owner,
+//   - the rate limit is exhausted.
 //
 // Lookup ranges over values in the goroutine of the loop, and takes a value only when there is room for its
 // result. While values blocks, for example to read a line from a terminal, ready results wait. With Parallel

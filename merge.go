@@ -54,9 +54,14 @@ type MergeStats struct {
 // Merged items are encoded and have no exported type. They can be passed to imports, [BatchService.Reconcile] and
 // [Fingerprinter]. To change or drop items, do so before the merge.
 //
-// These items are merged: indicators with the same type and canonical value; files that share a hash, directly or
-// through other files; groups with the same type and xid; and associations with the same type and ends, in either
-// direction. A merged item has
+// These items are merged:
+//
+//   - indicators with the same type and canonical value,
+//   - files that share a hash, directly or through other files,
+//   - groups with the same type and xid,
+//   - associations with the same type and ends, in either direction.
+//
+// A merged item has
 //
 //   - the highest rating and confidence,
 //   - all tags, security labels, groups, associated indicators, file occurrences and hashes, each once,

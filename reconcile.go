@@ -178,10 +178,10 @@ type ReconcileReport struct {
 // [*ValidationError].
 //
 // Values are compared in canonical form. An indicator is spared if its value differs from one in the set only
-// in letter case, white space, percent escapes, the default port, or slashes at the end of a path, because
-// the instance may have stored the value in that form. In email addresses, hashtags and custom types, letter
-// case and white space are ignored. A file is in the set if any of its hashes is. A type is not compared if
-// all its indicators are excluded, unless Types names it. A panic in Exclude propagates to the caller.
+// in letter case, white space, percent escapes, the default port, or slashes at the end of a path. The
+// instance may have stored the value in that form. In email addresses, hashtags and custom types, letter case
+// and white space are ignored. A file is in the set if any of its hashes is. A type is not compared if all
+// its indicators are excluded, unless Types names it. A panic in Exclude propagates to the caller.
 //
 // Other clients may write at the same time. Indicators that a list misses remain until a later run.
 // Indicators that are added or changed after they were listed may be removed; ModifiedBefore spares most of

@@ -53,9 +53,9 @@ func (t IndicatorTypeInfo) Labels() []string {
 // Patterns returns the compiled regular expressions of the type, for ioc.Parser.Patterns. It returns no
 // expressions for a type without any.
 //
-// The expressions are in Java syntax. If package regexp cannot compile one, for example because of a lookahead,
-// or would read it differently, because of a nested or intersected character class, Patterns returns an error
-// with the number of the expression, from 1, and no expressions.
+// The expressions are in Java syntax. Patterns returns an error, and no expressions, if package regexp cannot
+// compile one, for example because of a lookahead. It also does so if package regexp would read one differently,
+// because of a nested or intersected character class. The error contains the number of the expression, from 1.
 func (t IndicatorTypeInfo) Patterns() ([]*regexp.Regexp, error) {
 	patterns := make([]*regexp.Regexp, len(t.Regexes))
 	for i, expression := range t.Regexes {

@@ -6,9 +6,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// Canonical returns the spelling of a value that the platform accepts: host names in lower case,
-// with internationalized labels in their IDNA form; IPv6 addresses and blocks as eight groups;
-// hashes in upper case; ASNs in the form ASN64496; registry keys with the full name of their hive.
+// Canonical returns the spelling of a value that the platform accepts:
+//
+//   - host names in lower case, with internationalized labels in their IDNA form
+//   - IPv6 addresses and blocks as eight groups
+//   - hashes in upper case
+//   - ASNs in the form ASN64496
+//   - registry keys with the full name of their hive
 //
 // The value of a file is one hash, or several separated by " : ". The value of a registry key is
 // its key name, value name and value type, separated by " : ". Canonical does not accept defanged

@@ -74,9 +74,12 @@ type injected struct {
 // Inject adds faults. A request is struck by at most one fault: the first that matches it and is
 // not skipping, spent or left out by its Probability.
 //
-// Inject returns an error and adds no fault if one of them can never strike or has no effect: if
-// its kind is missing or unknown, no endpoint has its Method and Route, its Probability is not
-// between 0 and 1, or it sets a field that its kind does not use.
+// Inject returns an error and adds no fault if one of them can never strike or has no effect:
+//
+//   - its Kind is missing or unknown,
+//   - no endpoint has its Method and Route,
+//   - its Probability is not between 0 and 1,
+//   - it sets a field that its Kind does not use.
 func (s *Server) Inject(faults ...Fault) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
