@@ -37,7 +37,7 @@ var (
 	ErrBadResponse      = errors.New("threatconnect: unusable response")   // the response is not valid for the API: HTML, invalid JSON, a truncated body
 	ErrResponseTooLarge = errors.New("threatconnect: response too large")  // the response exceeds the limit of the client; see WithMaxResponseBytes
 	ErrValidation       = errors.New("threatconnect: invalid input")       // the input is invalid and nothing was sent; see ValidationError
-	ErrOutcomeUnknown   = errors.New("threatconnect: outcome unknown")     // a write got no usable response and may have taken effect; check before you repeat it
+	ErrOutcomeUnknown   = errors.New("threatconnect: outcome unknown")     // a write got no usable response and may have taken effect; check before you retry
 )
 
 // ValidationError describes invalid input. Nothing was sent.

@@ -78,8 +78,9 @@ func (f *Fingerprinter) Of(in BatchItem) (Fingerprint, error) {
 // returned an error, and valid until the next call of Of.
 func (f *Fingerprinter) Groups() []string { return f.groups }
 
-// Size returns the largest size, in bytes, that the last item passed to Of can have in a batch file,
-// including an association for each group and indicator that it refers to. It is 0 if Of returned an error.
+// Size returns the largest size, in bytes, that the last item passed to Of can have in a batch file. This
+// includes an association for each group and indicator that the item refers to. It is 0 if Of returned an
+// error.
 func (f *Fingerprinter) Size() int { return f.size }
 
 // sizeWithLinks returns the size of an item with all its associations.

@@ -76,7 +76,7 @@ func (s SecurityLabelsService) each(ctx context.Context, method string, on Label
 	}
 	err = s.c.writeEach(ctx, method, t, "securityLabels", names, canonicalSecurityLabel)
 	if api, ok := errors.AsType[*APIError](err); ok && method == http.MethodPost && errors.Is(api, ErrNotFound) && api.Hint == "" {
-		api.Hint = "the owner needs to have the security label, or the thing that it is applied to is not there: client.SecurityLabels.All lists the owner's labels"
+		api.Hint = "the owner does not have the security label, or the resource does not exist: client.SecurityLabels.All lists the owner's labels"
 	}
 	return err
 }

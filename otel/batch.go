@@ -11,7 +11,7 @@ import (
 )
 
 // OnEvent returns a function for [threatconnect.BatchConfig.OnEvent] that records the items and jobs of one import,
-// and then calls next unless that is nil. Use a function for one import only. Its errors are those of
+// and then calls next unless that is nil. Use a function for one import only. OnEvent returns the same errors as
 // [NewObserver].
 //
 // Items are counted by their kind (indicator, group or association) and outcome (succeeded, failed, unprocessed,

@@ -33,9 +33,8 @@
 // server.port, http.response.status_code, http.request.resend_count and error.type. url.full is left out, because
 // it contains values.
 //
-// error.type is the status of an error response. Otherwise it is "canceled", "timeout", "connection",
-// "validation", "bad_response", "response_too_large", "failure" for a failure with a status of success, or
-// "_OTHER".
+// error.type is the status of an error response. Otherwise it is "canceled", "timeout", "connection", "validation",
+// "bad_response", "response_too_large", "failure" for a failure whose HTTP status is a success, or "_OTHER".
 //
 // Spans and metrics contain no text of an error, because the errors of a token source or a transport can contain
 // anything. They contain no indicator, owner, header, query or body. The route of [threatconnect.Client.Do] can show

@@ -19,7 +19,7 @@ type config struct {
 	meters  metric.MeterProvider
 }
 
-// WithTracerProvider sets the provider of spans. The default is the global one.
+// WithTracerProvider sets the provider of spans. The default is the global one. Nil is an error.
 func WithTracerProvider(p trace.TracerProvider) Option {
 	return func(c *config) error {
 		if p == nil {
@@ -30,7 +30,7 @@ func WithTracerProvider(p trace.TracerProvider) Option {
 	}
 }
 
-// WithMeterProvider sets the provider of metrics. The default is the global one.
+// WithMeterProvider sets the provider of metrics. The default is the global one. Nil is an error.
 func WithMeterProvider(p metric.MeterProvider) Option {
 	return func(c *config) error {
 		if p == nil {
