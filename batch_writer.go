@@ -30,7 +30,7 @@ import (
 // abort a job is found and left out.
 //
 // All methods are safe for concurrent use. A writer has goroutines only between the first Add and the end of
-// Close. The zero value is not usable.
+// Close. The methods of a nil or zero BatchWriter return a [*ValidationError] or the zero value.
 type BatchWriter struct {
 	s      BatchService
 	cfg    BatchConfig
@@ -140,9 +140,17 @@ func (w *BatchWriter) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "threatconnect.BatchWriter(owner %q)", w.cfg.Owner)
 }
 
+// check returns an error for a writer that NewWriter did not return, and for a nil context.
+func (w *BatchWriter) check(ctx context.Context) error {
+	if w == nil || w.engine == nil {
+		return &ValidationError{Field: "batch writer", Rule: "is the zero value", Fix: "use the one from client.Batch.NewWriter"}
+	}
+	return checkContext(ctx)
+}
+
 // lock acquires the right to add items, and unlock releases it.
 func (w *BatchWriter) lock(ctx context.Context) error {
-	if err := checkContext(ctx); err != nil {
+	if err := w.check(ctx); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -260,7 +268,7 @@ func (w *BatchWriter) Flush(ctx context.Context) error {
 // Close returns nil if all added items are on the platform or were excluded, and a [*BatchError] otherwise.
 // The error does not contain items that Add refused. Further calls return the same error.
 func (w *BatchWriter) Close(ctx context.Context) error {
-	if err := checkContext(ctx); err != nil {
+	if err := w.check(ctx); err != nil {
 		return err
 	}
 	return w.close(ctx, nil)
@@ -307,10 +315,18 @@ func (w *BatchWriter) outcome() error {
 
 // Resumed returns the number of items that earlier processes added to the import, including refused ones.
 // These items are done or in the spool, and must not be added again. It is 0 without a spool.
-func (w *BatchWriter) Resumed() int64 { return w.engine.Resumed().Added }
+func (w *BatchWriter) Resumed() int64 {
+	if w.check(context.Background()) != nil {
+		return 0
+	}
+	return w.engine.Resumed().Added
+}
 
 // Stats returns the current counts of the import.
 func (w *BatchWriter) Stats() BatchStats {
+	if w.check(context.Background()) != nil {
+		return BatchStats{}
+	}
 	st := w.engine.Stats()
 	stats := batchStats(&st)
 	stats.ExclusionReasons = w.engine.Reasons()
@@ -320,7 +336,12 @@ func (w *BatchWriter) Stats() BatchStats {
 // Watermark returns the position up to which the outcome of the import is final. A consumer of a queue can
 // commit the offset of the last item before it. It advances as jobs complete and stops for good at an item
 // that was not processed.
-func (w *BatchWriter) Watermark() BatchWatermark { return BatchWatermark(w.engine.Stats().Watermark) }
+func (w *BatchWriter) Watermark() BatchWatermark {
+	if w.check(context.Background()) != nil {
+		return BatchWatermark{}
+	}
+	return BatchWatermark(w.engine.Stats().Watermark)
+}
 
 var batchPhases = [...]BatchPhase{
 	deliver.Queued: BatchQueued, deliver.Created: BatchCreated, deliver.Uploaded: BatchUploaded, deliver.Running: BatchRunning,

@@ -661,3 +661,15 @@ func TestAddIsSafeForConcurrentUse(t *testing.T) {
 		assert.Len(t, h.Attributes, 1)
 	}
 }
+
+func TestAZeroBatchWriterReturnsErrors(t *testing.T) {
+	t.Parallel()
+	for _, w := range []*threatconnect.BatchWriter{nil, new(threatconnect.BatchWriter)} {
+		require.ErrorIs(t, w.Add(t.Context(), batchHost(1)), threatconnect.ErrValidation)
+		require.ErrorIs(t, w.Flush(t.Context()), threatconnect.ErrValidation)
+		require.ErrorContains(t, w.Close(t.Context()), "batch writer is the zero value; use the one from client.Batch.NewWriter")
+		assert.Zero(t, w.Resumed())
+		assert.Zero(t, w.Stats())
+		assert.Zero(t, w.Watermark())
+	}
+}
