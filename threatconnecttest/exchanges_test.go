@@ -20,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // exchange is a sequence of requests to a new, seeded server, with the responses.
@@ -202,8 +204,12 @@ func replayExchanges(t *testing.T) {
 	var srv *Server
 	port := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { srv.ServeHTTP(w, r) }))
 	t.Cleanup(port.Close)
+	n := 0
 	for _, file := range files {
 		for _, x := range readExchanges(t, file) {
+			if n++; n%scaletest.Stride() != 0 {
+				continue
+			}
 			srv = newRecorded(t)
 			srv.SetClockOffset(time.Until(x.Clock))
 			if x.Name != seed.Name {

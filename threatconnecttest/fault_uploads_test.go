@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // counted is a body of size bytes that counts the bytes read.
@@ -26,7 +28,7 @@ func (c *counted) Read(p []byte) (int, error) {
 
 func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 	t.Parallel()
-	const size = 64 << 20 // exceeds all buffers
+	size := scaletest.Size(64 << 20) // exceeds all buffers
 	for _, tc := range []struct {
 		name         string
 		fault        Fault
@@ -34,8 +36,8 @@ func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 		least, most  int // bytes that the client sent
 		mostOverPort int
 	}{
-		{name: "nothing before an early status", fault: Fault{Kind: FaultEarlyStatus}, length: size, mostOverPort: size / 2},
-		{name: "half before a reset", fault: Fault{Kind: FaultCutUpload}, length: size, least: size / 2, most: size / 2, mostOverPort: size - 1},
+		{name: "nothing before an early status", fault: Fault{Kind: FaultEarlyStatus}, length: int64(size), mostOverPort: size / 2},
+		{name: "half before a reset", fault: Fault{Kind: FaultCutUpload}, length: int64(size), least: size / 2, most: size / 2, mostOverPort: size - 1},
 		{
 			name:         "a little of an unknown length before a reset",
 			fault:        Fault{Kind: FaultCutUpload},
@@ -47,7 +49,7 @@ func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 		{
 			name:         "everything when it is slow",
 			fault:        Fault{Kind: FaultSlowUpload, Delay: time.Millisecond},
-			length:       size,
+			length:       int64(size),
 			least:        size,
 			most:         size,
 			mostOverPort: size,

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // fullServer returns a server that has processed all exchanges and has a waiting job.
@@ -77,7 +79,7 @@ func TestSnapshotsShareNothingThatChanges(t *testing.T) {
 // Requests change neither a snapshot nor data restored from it before.
 func TestSnapshotsDoNotChange(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range scaletest.N(uint64(20)) {
 		m := newModel(t, rand.NewPCG(seed, 3))
 		steps := func() {
 			for range 40 {

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -83,8 +85,9 @@ func TestBytesWrittenPerRecordGrowSlowly(t *testing.T) {
 		}
 		return float64(written) / float64(n)
 	}
-	few, many := perRecord(50_000), perRecord(800_000)
-	t.Logf("%.0f bytes per record of 50,000, %.0f of 800,000", few, many)
+	n := scaletest.Size(800_000)
+	few, many := perRecord(50_000), perRecord(n)
+	t.Logf("%.0f bytes per record of 50,000, %.0f of %d", few, many, n)
 	assert.LessOrEqual(t, many, 1.5*few)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 func TestVerdicts(t *testing.T) {
@@ -107,7 +108,7 @@ func TestMoreSuccessesThanItemsOfASectionSayNothingOfTheOthers(t *testing.T) {
 
 func TestVerdictsAreTrue(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(5_000) {
+	for seed := range scaletest.N(uint64(5_000)) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var f item.File
 		n := 1 + random.IntN(8)

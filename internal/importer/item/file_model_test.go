@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // entry is an item of a model of a file: a plain list.
@@ -126,7 +128,7 @@ func checkFile(t *testing.T, f *File, m *model) {
 
 func TestFilesAreListsOfItems(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
+	for seed := range scaletest.N(uint64(60)) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		f, m := randomFile(random, 20)
 		checkFile(t, f, m)
@@ -163,7 +165,7 @@ func TestFilesAreListsOfItems(t *testing.T) {
 
 func TestFilesAreCutIntoPartsOfALimit(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(200) {
+	for seed := range scaletest.N(uint64(200)) {
 		random := rand.New(rand.NewPCG(seed, 2))
 		f, m := randomFile(random, 40)
 		part := f.All()
@@ -197,7 +199,7 @@ func TestKindsOfItems(t *testing.T) {
 
 // FuzzPayloads decodes any text, to an error or to a file with the same encoding.
 func FuzzPayloads(f *testing.F) {
-	for seed := range uint64(8) {
+	for seed := range scaletest.N(uint64(8)) {
 		file, _ := randomFile(rand.New(rand.NewPCG(seed, 3)), 6)
 		text := bytes.Join(file.Encode(), nil)
 		f.Add(text)

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // TestSumsTellSequencesApart has similar sequences, which must have different checksums.
@@ -85,7 +87,7 @@ func TestSumsHave64Bits(t *testing.T) {
 	var s Summer
 	seen := make(map[Sum]bool)
 	e := Encoded{Section: Groups}
-	for n := range 400_000 {
+	for n := range scaletest.N(400_000) {
 		e.JSON = strconv.AppendInt(e.JSON[:0], int64(n)*int64(n)*7_919, 36)
 		sum := s.Next(Sum{}, &e)
 		require.False(t, seen[sum], n)

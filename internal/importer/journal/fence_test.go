@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // process opens a journal and appends records. It stops before each operation of its store until it is
@@ -174,7 +176,7 @@ func TestTwoProcesses(t *testing.T) {
 // TestTwoProcessesAtRandom switches between two processes at random, including in an empty store.
 func TestTwoProcessesAtRandom(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
+	for seed := range scaletest.N(uint64(60)) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
 		store := newStore()
 		a, b := newProcess("a", store, 40), newProcess("b", store, 40)

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // TestTheStateIsAFoldOfTheRecords compares three states of random imports: that of a journal with random
@@ -24,7 +25,7 @@ import (
 // must equal the model.
 func TestTheStateIsAFoldOfTheRecords(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(30) {
+	for seed := range scaletest.N(uint64(30)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			m := newMachine(seed)
@@ -242,7 +243,7 @@ func TestManyLinksAndGroupsMoveToRecords(t *testing.T) {
 // TestRanges compares ranges with a set.
 func TestRanges(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(50) {
+	for seed := range scaletest.N(uint64(50)) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		var r ranges
 		set := map[int64]bool{}

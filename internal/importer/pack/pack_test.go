@@ -15,11 +15,12 @@ import (
 
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 func TestReferencesAreSentOnce(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(150) {
+	for seed := range scaletest.N(uint64(150)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			f := randomFeed(rand.New(rand.NewPCG(seed, 1)))
 			k := run(t, f, true, 0)
