@@ -164,7 +164,7 @@ func TestThreatFeedsTimeGrowsLinearly(t *testing.T) {
 		})
 	}
 	t.Run("single bytes", func(t *testing.T) {
-		scaletest.RequireLinear(t, 8<<10, 8, func(n int) func() {
+		scaletest.RequireLinear(t, scaletest.Size(8<<10), 8, func(n int) func() {
 			text := `{"a":"` + strings.Repeat("x", n)
 			return func() {
 				_, err := Open(iotest.OneByteReader(strings.NewReader(text)), nil)

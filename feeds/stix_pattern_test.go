@@ -170,7 +170,7 @@ func TestLongPatternsAreParsedInLinearTime(t *testing.T) {
 		"steps in quotes": func(n int) string { return "[a:" + strings.Repeat(".'b'", n/4) + "=1]" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			scaletest.RequireLinear(t, 16<<10, 8, func(n int) func() {
+			scaletest.RequireLinear(t, scaletest.Size(16<<10), 8, func(n int) func() {
 				pattern := text(n)
 				return func() { parsePattern(pattern) }
 			})

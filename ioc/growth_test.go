@@ -70,7 +70,7 @@ func TestThreatValuesTimeGrowsLinearly(t *testing.T) {
 	for name, call := range functions {
 		for pattern, value := range adversarial() {
 			t.Run(name+" of "+pattern, func(t *testing.T) {
-				scaletest.RequireLinear(t, 4<<10, 8, func(n int) func() {
+				scaletest.RequireLinear(t, scaletest.Size(4<<10), 8, func(n int) func() {
 					s := value(n)
 					return func() { call(s) }
 				})

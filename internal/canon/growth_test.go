@@ -31,7 +31,7 @@ func TestThreatCanonicalFormsTimeGrowsLinearly(t *testing.T) {
 			text := func(n int) string { return frame[0] + strings.Repeat(unit, n/len(unit)) + frame[1] }
 			for form, f := range forms {
 				t.Run(fmt.Sprintf("%s: %s in %q", form, name, frame), func(t *testing.T) {
-					scaletest.RequireLinear(t, 8<<10, 2, func(n int) func() {
+					scaletest.RequireLinear(t, scaletest.Size(8<<10), 2, func(n int) func() {
 						s := text(n)
 						return func() { f(s) }
 					})
