@@ -92,7 +92,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, path string, car
 	case path == "indicators/bulk/json":
 		return s.all(w)
 	case strings.HasPrefix(path, "indicators/hosts/"):
-		write(w, strings.ReplaceAll(single, hostName(1), strings.TrimPrefix(path, "indicators/hosts/")))
+		write(w, fmt.Sprintf(single, strings.TrimPrefix(path, "indicators/hosts/")))
 	default:
 		return fmt.Errorf("no answer for %s", path)
 	}
