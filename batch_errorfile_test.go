@@ -18,7 +18,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// scanned returns the objects that a text holds.
+// scanned returns the objects in a text.
 func scanned(text string) ([]string, error) {
 	s := errorlist.NewScanner(bufio.NewReader(iotest.OneByteReader(strings.NewReader(text))))
 	var all []string

@@ -205,7 +205,7 @@ func TestRandomGraphsHold(t *testing.T) {
 }
 
 // Whatever is excluded, all else goes in, nothing dangles, and the counts add up, also when the process
-// ends and another one goes on.
+// ends and another one resumes.
 func TestRandomGraphsHoldWithoutWhatIsExcluded(t *testing.T) {
 	t.Parallel()
 	total, deaths := int64(0), 0

@@ -593,7 +593,7 @@ func TestNoFieldHoldsACredential(t *testing.T) {
 	})))
 	require.NoError(t, err)
 
-	// The environment is read once: what stands in it later is nobody's.
+	// The environment is read once, so later changes have no effect.
 	t.Setenv("TC_SECRET_KEY", "another")
 	t.Setenv("TC_BASE_URL", "https://other.example")
 	t.Setenv("TC_OWNER", "Another Source")

@@ -288,7 +288,7 @@ func TestABodyThatStallsIsAnError(t *testing.T) {
 		_, err = d.Body.Read(make([]byte, 1))
 		require.Error(t, err)
 
-		// The body is closed while nobody reads.
+		// The body is closed without being read.
 		d, err = f.Fetch(t.Context(), "https://feed.example/list.txt", threatconnect.Cursor{})
 		require.NoError(t, err)
 		require.NoError(t, d.Body.Close())

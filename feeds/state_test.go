@@ -342,7 +342,7 @@ func TestThePlatformsOwnerCatchesUpWhateverHappens(t *testing.T) {
 				if random.IntN(10) == 0 && end != 7 {
 					fails++
 					if random.IntN(2) == 0 {
-						owner[n] = *h.Rating // in part, or nobody knows
+						owner[n] = *h.Rating // in part, or unknown
 					}
 					stats.Indicators.Failed++
 					s.OnError(threatconnect.BatchItemError{Seq: stats.Indicators.Added, JobID: 1})

@@ -53,7 +53,7 @@ func (f *fileStore) check() error {
 	return err
 }
 
-// checkFile returns an error unless there is a file at path that belongs to the user and that nobody else can write to.
+// checkFile returns an error unless there is a file at path that belongs to the user and that no other user can write to.
 func checkFile(path string) error {
 	if err := durable.CheckPath(path); err != nil {
 		return err

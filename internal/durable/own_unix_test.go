@@ -152,7 +152,7 @@ func TestOpenAppend(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
-	_, err = OpenAppend(filepath.Join(dir, "pipe")) // nobody reads from it
+	_, err = OpenAppend(filepath.Join(dir, "pipe")) // without a reader
 	require.Error(t, err)
 	_, err = OpenAppend(dir)
 	require.Error(t, err)

@@ -200,7 +200,7 @@ func (w *world) run(feed []step, options ...func(*process)) (*process, error) {
 			continue
 		}
 		for err = p.add(p.context, s); err != nil && p.context.Err() != nil && p.Ended() == nil; err = p.add(p.context, s) {
-			p.context = context.Background() // the caller goes on with another context
+			p.context = context.Background() // the caller continues with another context
 			if s.flush {
 				continue
 			}

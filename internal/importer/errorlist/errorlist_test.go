@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/attribute"
 )
 
-// scanned returns the objects that a text holds.
+// scanned returns the objects in a text.
 func scanned(text string) ([]string, error) {
 	s := NewScanner(bufio.NewReader(iotest.OneByteReader(strings.NewReader(text))))
 	var all []string

@@ -153,7 +153,7 @@ func TestFilesAreListsOfItems(t *testing.T) {
 		copied.Add(Groups, 1, []byte("{}"))
 		require.NoError(t, copied.Decode(bytes.Join(f.Encode(), nil)))
 		checkFile(t, &copied, m)
-		for s := range Sections { // it goes on
+		for s := range Sections { // the file remains usable
 			copied.Add(s, 99, []byte("{}"))
 			m[s] = append(m[s], entry{s, 99, "{}"})
 		}

@@ -29,7 +29,7 @@ func TestReferencesAreSentOnce(t *testing.T) {
 				t.Fatal("something waits")
 			}
 
-			// Another packer goes on in the same way, with no more than the records.
+			// Another packer resumes from the records alone, with the same result.
 			resumed := run(t, f, true, 1+int(seed)%4)
 			resumed.check()
 			require.Equal(t, texts(k.records), texts(resumed.records))

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The page loads nothing, runs only its own script, and is framed by nobody.
+// The page loads nothing, runs only its own script, and cannot be framed.
 func TestPageHeaders(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
