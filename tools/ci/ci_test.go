@@ -51,7 +51,7 @@ func script(t *testing.T, dir, lines string, environment ...string) (string, err
 // hash; see package browser.
 func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"run", "test", "fuzz", "bench", "coverage", "release", "gosec", "isolate", "env"} {
+	for _, name := range []string{"run", "test", "fuzz", "bench", "coverage", "release", "race", "gosec", "isolate", "env"} {
 		text := commands(t, name)
 		assert.NotRegexp(t, `[\w.-]+\.\w+/[\w./-]+@`, text, "%s: add the command to .ci/go.mod as a tool", name)
 		assert.NotRegexp(t, `\b(curl|wget|npx|pip3?|cargo|docker|GONOSUMDB|GOPRIVATE|GONOSUMCHECK|GOINSECURE)\b|\bgo (get|install)\b`, text, name)
@@ -237,4 +237,62 @@ func TestThreatNewFindingsOfGosecFail(t *testing.T) {
 	}
 	assert.Contains(t, commands(t, "run"), "\n.ci/gosec ")
 	assert.Contains(t, commands(t, "run"), "gosec\" -nosec ")
+}
+
+// Only packages in which the race detector itself died run again, once, and only if nothing else has failed.
+func TestWhenTheRaceDetectorDiesItsPackagesRunAgain(t *testing.T) {
+	t.Parallel()
+	const (
+		passed = "ok  \ta.example/m/a\t1.0s\n"
+		died   = "-test.shuffle 1\nThreadSanitizer: CHECK failed: tsan_rtl.cpp:346 (tid=1)\nFAIL\ta.example/m/b\t1.1s\nFAIL\n"
+		failed = "--- FAIL: TestC (0.00s)\nFAIL\nFAIL\ta.example/m/c\t1.0s\nFAIL\n"
+		raced  = "WARNING: DATA RACE\nRead at 0x01\n"
+		built  = "# a.example/m/c\nc.go:1: syntax error\nFAIL\ta.example/m/c [build failed]\nFAIL\n"
+	)
+	self, err := filepath.Abs(filepath.Join(folder, "race"))
+	require.NoError(t, err)
+	const all = "-C m test -count=1 -shuffle=on -race -skip X ./...\n"
+	const again = "-C m test -count=1 -shuffle=on -race -skip X a.example/m/b\n"
+	for name, tc := range map[string]struct {
+		first, second string // an output that contains FAIL is that of a failed run
+		ok            bool
+		commands      string
+	}{
+		"all pass":                        {passed, "", true, all},
+		"the detector dies once":          {passed + died, "ok  \ta.example/m/b\t1.0s\n", true, all + again},
+		"the detector dies twice":         {passed + died, died, false, all + again},
+		"a test fails the second time":    {passed + died, failed, false, all + again},
+		"a test fails":                    {passed + failed, "", false, all},
+		"a race":                          {raced + failed, "", false, all},
+		"a race, and the detector dies":   {raced + died, "", false, all},
+		"a failure in another package":    {died + failed, "", false, all},
+		"a package that cannot be built":  {died + built, "", false, all},
+		"a panic after the detector dies": {"panic: p\n" + died, "", false, all},
+		"a package that ends silently":    {died + "FAIL\ta.example/m/c\t1.0s\n", "", false, all},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, text := range map[string]string{
+				"1": tc.first,
+				"2": tc.second,
+				"go": `#!/bin/sh
+echo "$@" >>commands
+out=$(wc -l <commands)
+cat "$out"
+! grep -q FAIL "$out"
+`,
+			} {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755))
+			}
+			cmd := exec.CommandContext(t.Context(), self, "m", "-skip", "X")
+			cmd.Dir, cmd.Env = dir, append(os.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+			out, err := cmd.CombinedOutput()
+			assert.Equal(t, tc.ok, err == nil, "%s", out)
+			ran, err := os.ReadFile(filepath.Join(dir, "commands"))
+			require.NoError(t, err)
+			assert.Equal(t, tc.commands, string(ran))
+		})
+	}
+	assert.Contains(t, commands(t, "run"), ".ci/race ")
 }
