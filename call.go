@@ -111,6 +111,21 @@ func one[T any](ctx context.Context, c *Client, call *call, keys []string, read 
 	return v, nil
 }
 
+// create posts the body of an object to a collection in the client's owner and returns the object as the platform
+// stored it. It returns an error if of, the owner that the object was read from, is another one.
+func create[T any](ctx context.Context, c *Client, collection route, of Owner, body []byte, keys []string, read func(*wire.Reader) T) (T, error) {
+	owner := c.Owner()
+	if of.Name != "" && of.Name != owner {
+		var zero T
+		return zero, &ValidationError{
+			Field: "owner",
+			Rule:  "is not the client's owner, in which things are created",
+			Fix:   "create it with client.InOwner, or clear its Owner to create it in the client's owner",
+		}
+	}
+	return one(ctx, c, &call{method: http.MethodPost, route: collection, query: ownerQuery(owner), body: jsonBody(body)}, keys, read)
+}
+
 // list sends a call and reads the page of its response. The platform's message for an empty list returns an
 // empty page, except below a resource, where it can also mean that the resource does not exist.
 func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []string, read func(*wire.Reader) T) (*page[T], error) {

@@ -311,21 +311,13 @@ func getGroup[T Group](ctx context.Context, c *Client, group Resource, opts *Gro
 }
 
 func createGroup[T Group](ctx context.Context, c *Client, def *groupDef, g T) (T, error) {
-	var zero T
 	body, err := groupBody(g)
 	if err != nil {
+		var zero T
 		return zero, err
 	}
-	owner, err := c.createOwner(g.Meta().Owner)
-	if err != nil {
-		return zero, err
-	}
-	return one(ctx, c, &call{
-		method: http.MethodPost,
-		route:  def.collection(),
-		query:  ownerQuery(owner),
-		body:   jsonBody(body),
-	}, []string{def.entity, "group"}, func(r *wire.Reader) T { return readGroup(r, def).(T) })
+	return create(ctx, c, def.collection(), g.Meta().Owner, body, []string{def.entity, "group"},
+		func(r *wire.Reader) T { return readGroup(r, def).(T) })
 }
 
 func updateGroup[T Group](ctx context.Context, c *Client, group Resource, u GroupUpdate) (T, error) {

@@ -190,21 +190,13 @@ func getIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef
 func (d *indicatorDef) singleKeys() []string { return []string{d.entity, "indicator"} }
 
 func createIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, ind T) (T, error) {
-	var zero T
 	body, err := indicatorBody(def, ind)
 	if err != nil {
+		var zero T
 		return zero, err
 	}
-	owner, err := c.createOwner(ind.Meta().Owner)
-	if err != nil {
-		return zero, err
-	}
-	return one(ctx, c, &call{
-		method: http.MethodPost,
-		route:  def.collection(),
-		query:  ownerQuery(owner),
-		body:   jsonBody(body),
-	}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
+	return create(ctx, c, def.collection(), ind.Meta().Owner, body, def.singleKeys(),
+		func(r *wire.Reader) T { return readIndicator(r, def).(T) })
 }
 
 func updateIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, r route, owner string, u IndicatorUpdate) (T, error) {

@@ -202,16 +202,7 @@ func (s TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner, err := s.c.createOwner(task.Owner)
-	if err != nil {
-		return nil, err
-	}
-	return one(ctx, s.c, &call{
-		method: http.MethodPost,
-		route:  at("v2", "tasks"),
-		query:  ownerQuery(owner),
-		body:   jsonBody(body),
-	}, []string{"task"}, readTask)
+	return create(ctx, s.c, at("v2", "tasks"), task.Owner, body, []string{"task"}, readTask)
 }
 
 // Update changes one task of the client's owner by its id and returns the task in the platform's response, which can

@@ -314,20 +314,6 @@ func (c *Client) ownerOr(owner string) string {
 	return c.owner
 }
 
-// createOwner returns the owner of a new object, which is always the client's. It returns an error if the
-// object was read from another owner.
-func (c *Client) createOwner(of Owner) (string, error) {
-	owner := c.Owner()
-	if of.Name != "" && of.Name != owner {
-		return "", &ValidationError{
-			Field: "owner",
-			Rule:  "is not the client's owner, in which things are created",
-			Fix:   "create it with client.InOwner, or clear its Owner to create it in the client's owner",
-		}
-	}
-	return owner, nil
-}
-
 // String returns the base URL and the default owner, without credentials.
 func (c *Client) String() string {
 	if c.usable() != nil {

@@ -188,16 +188,7 @@ func (s VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, er
 	if err != nil {
 		return nil, err
 	}
-	owner, err := s.c.createOwner(victim.Owner)
-	if err != nil {
-		return nil, err
-	}
-	return one(ctx, s.c, &call{
-		method: http.MethodPost,
-		route:  at("v2", "victims"),
-		query:  ownerQuery(owner),
-		body:   jsonBody(body),
-	}, []string{"victim"}, readVictimOf(owner))
+	return create(ctx, s.c, at("v2", "victims"), victim.Owner, body, []string{"victim"}, readVictimOf(s.c.Owner()))
 }
 
 // Update changes one victim of the client's owner by its id and returns the victim in the platform's response, which
