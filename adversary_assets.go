@@ -155,7 +155,7 @@ func (s AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t A
 	return one(ctx, s.c, on.call(http.MethodGet, nil), def.keys(), readAdversaryAsset(def))
 }
 
-// Add creates an asset of an adversary and returns it with its id. It costs one request and is not
+// Add creates an asset of an adversary and returns it with its ID. It costs one request and is not
 // retried after an unknown outcome, because a retry could create a second one.
 //
 //	API: POST /v2/groups/adversaries/{id}/adversaryAssets/handles

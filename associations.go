@@ -354,7 +354,7 @@ func (s AssociationsService) Victim(ctx context.Context, resource, victim Resour
 }
 
 // VictimAssets returns an iterator over the assets of a victim, or of the victims that are associated with another
-// resource. The assets have only their id and main value. The iterator requests a page only when the loop reaches
+// resource. The assets have only their ID and main value. The iterator requests a page only when the loop reaches
 // it. If a request fails, it yields the error and stops.
 //
 //	API: GET /v2/{resource}/victimAssets

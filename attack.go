@@ -159,7 +159,7 @@ func (t AttackTag) check() error {
 	return err
 }
 
-// String returns the tag, or "" if the tag has neither a technique id nor a tactic.
+// String returns the tag, or "" if the tag has neither a technique ID nor a tactic.
 func (t AttackTag) String() string {
 	switch {
 	case t.TechniqueID == "":

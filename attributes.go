@@ -59,7 +59,7 @@ func (s AttributesService) On(ctx context.Context, resource Resource) ([]Attribu
 	return listOn(ctx, s.c, t, "attribute", readAttribute)
 }
 
-// Get returns one attribute of a resource by its id. If the resource does not have the attribute, the error matches
+// Get returns one attribute of a resource by its ID. If the resource does not have the attribute, the error matches
 // [ErrNotFound]. Get costs one request.
 //
 //	API: GET /v2/{resource}/attributes/{attributeId}
@@ -73,7 +73,7 @@ func (s AttributesService) Get(ctx context.Context, resource Resource, attribute
 	return one(ctx, s.c, t.call(http.MethodGet, nil), []string{"attribute"}, readAttribute)
 }
 
-// Add attaches an attribute to a resource and returns it with its id. It costs one request and is not retried after
+// Add attaches an attribute to a resource and returns it with its ID. It costs one request and is not retried after
 // an unknown outcome, because a retry could add the attribute twice.
 //
 //	API: POST /v2/{resource}/attributes
@@ -104,7 +104,7 @@ func (s AttributesService) Add(ctx context.Context, resource Resource, attribute
 	return got, err
 }
 
-// Update changes one attribute of a resource by its id and returns the attribute in the platform's response. It
+// Update changes one attribute of a resource by its ID and returns the attribute in the platform's response. It
 // sends only the fields that update sets. The type of an attribute cannot change. Update costs one request.
 //
 //	API: PUT /v2/{resource}/attributes/{attributeId}
@@ -126,7 +126,7 @@ func (s AttributesService) Update(ctx context.Context, resource Resource, attrib
 	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"attribute"}, readAttribute)
 }
 
-// Remove deletes an attribute of a resource by its id. If the resource does not have the attribute, the error matches
+// Remove deletes an attribute of a resource by its ID. If the resource does not have the attribute, the error matches
 // [ErrNotFound]. Remove costs one request.
 //
 //	API: DELETE /v2/{resource}/attributes/{attributeId}

@@ -48,7 +48,7 @@ func (hidden) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // MarshalJSON returns "[REDACTED]" as a JSON string.
 func (hidden) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// HMAC returns credentials that sign each attempt of a call with the access id and secret key of an API
+// HMAC returns credentials that sign each attempt of a call with the access ID and secret key of an API
 // user.
 //
 // [NewClient] returns a [*ValidationError] if one of them is empty, contains control characters, or is
@@ -79,7 +79,7 @@ func HMAC(accessID, secretKey string) Credentials {
 	}
 }
 
-// HMACFunc returns credentials that sign each attempt of a call with the access id and secret key from
+// HMACFunc returns credentials that sign each attempt of a call with the access ID and secret key from
 // source. Use it to rotate keys without a new client.
 //
 // The client calls source for every attempt, with the context of the attempt. source must be safe for
@@ -110,7 +110,7 @@ func HMACFunc(source func(ctx context.Context) (accessID, secretKey string, err 
 // SignerFunc returns credentials that sign each attempt of a call with signer. Use it if the secret key must
 // stay in a key management service or a hardware security module.
 //
-// signer returns the access id and the signature of signed: its HMAC-SHA256, keyed with the secret key, in
+// signer returns the access ID and the signature of signed: its HMAC-SHA256, keyed with the secret key, in
 // standard base64 with padding. signed is the text that [Sign] describes. It contains the path and query of
 // the request, which can include indicators.
 //

@@ -31,7 +31,7 @@ func jobRoute(jobID int64) (route, error) {
 	return at("v2", "batch", id(jobID)), nil
 }
 
-// Create creates a batch job, which then waits for its file, and returns its id. It costs one request. The
+// Create creates a batch job, which then waits for its file, and returns its ID. It costs one request. The
 // request is retried, because a job without a file does nothing.
 //
 //	API: POST /v2/batch
@@ -142,7 +142,7 @@ func (s BatchService) Wait(ctx context.Context, jobID int64) (*BatchStatus, erro
 }
 
 // CreateAndUpload creates a job and uploads its file in one request. The action BatchDelete is not supported.
-// If the platform processes a small job at once, the returned status is complete and has no id, so the errors
+// If the platform processes a small job at once, the returned status is complete and has no ID, so the errors
 // of the job cannot be read.
 //
 // It costs one request and is never retried, because the platform could process the job twice. [BatchWriter]

@@ -89,7 +89,7 @@ type BatchItemError struct {
 	Severity  string    // Error or Warning; empty if the platform omits it
 	Reason    string    // message of the platform, up to 1 KiB
 	Cause     string    // exception in the platform, if reported, up to 1 KiB
-	JobID     int64     // id of the job on the platform; 0 without a job
+	JobID     int64     // ID of the job on the platform; 0 without a job
 	// Unprocessed reports that the platform did not process the item, because an earlier error ended the job
 	// or the import. The item can be added to another import unchanged.
 	Unprocessed bool
@@ -173,7 +173,7 @@ type BatchError struct {
 	// gets more.
 	Items []BatchItemError
 	More  int // number of further errors of items
-	// Jobs are the ids of jobs that were uploaded, or may have been, and have an unknown outcome. Check them
+	// Jobs are the IDs of jobs that were uploaded, or may have been, and have an unknown outcome. Check them
 	// with client.Batch.Wait and client.Batch.Errors.
 	Jobs []int64
 	Err  error // the error that ended the import early, or nil

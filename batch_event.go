@@ -8,7 +8,7 @@ type BatchPhase string
 // The phases of a job, in order. A job that is split returns to BatchQueued with each of its parts.
 const (
 	BatchQueued    BatchPhase = "queued"    // encoded; nothing was sent
-	BatchCreated   BatchPhase = "created"   // has an id on the platform
+	BatchCreated   BatchPhase = "created"   // has an ID on the platform
 	BatchUploaded  BatchPhase = "uploaded"  // the platform has the file and processes it
 	BatchRunning   BatchPhase = "running"   // was polled and is not completed yet
 	BatchCompleted BatchPhase = "completed" // completed, and its errors are known
@@ -27,7 +27,7 @@ const (
 type BatchEvent struct {
 	Phase BatchPhase
 	Job   int64      // number of the job in this import, from 1; 0 in BatchExcluded
-	JobID int64      // id of the job on the platform; 0 before BatchCreated
+	JobID int64      // ID of the job on the platform; 0 before BatchCreated
 	Items int        // items in the file
 	Bytes int64      // size of the file; for content, -1 if unknown
 	XID   string     // xid of the group whose content was uploaded; otherwise empty

@@ -32,7 +32,7 @@ type Association struct {
 }
 
 // AssociationEnd is one end of an [Association]: an indicator by type and summary, a group by xid, or either
-// by its id on the platform.
+// by its ID on the platform.
 type AssociationEnd struct {
 	Indicator IndicatorType // type of the indicator; empty for a group
 	Summary   string        // value of the indicator, in any form that Get accepts

@@ -161,7 +161,7 @@ func (a *batchAnswer) refused() bool {
 	return false
 }
 
-// batch sends a call about a job. A response with neither a state nor an id is invalid.
+// batch sends a call about a job. A response with neither a state nor an ID is invalid.
 func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 	var a batchAnswer
 	err := c.do(ctx, call, func(resp *http.Response) error {

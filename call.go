@@ -169,8 +169,8 @@ func nothingThere(err error, start int) bool {
 	return ok && api.Message == sentence.NotFound && start == 0 && (api.StatusCode == http.StatusNotFound || api.StatusCode == http.StatusOK)
 }
 
-// fingerprint returns a hash that distinguishes pages. It depends on the id of the first item only, because
-// other members of an item can differ between responses. If items have no id, it depends on all items.
+// fingerprint returns a hash that distinguishes pages. It depends on the ID of the first item only, because
+// other members of an item can differ between responses. If items have no ID, it depends on all items.
 func (c *Client) fingerprint(first []byte, whole *wire.Reader) uint64 {
 	r := wire.NewReader(first)
 	if r.Kind() == wire.Object {

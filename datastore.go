@@ -34,8 +34,8 @@ type DataStoreRequest struct {
 	Method string // GET, POST, PUT or DELETE
 	Domain DataStoreDomain
 	Type   string // the data type; must not begin with _
-	// ID is the id of one record. If it is empty, the request is about the data type: POST creates a record with an
-	// id that the DataStore chooses, and GET lists records. "_search" and "_mappings" are names of Elasticsearch.
+	// ID is the ID of one record. If it is empty, the request is about the data type: POST creates a record with an
+	// ID that the DataStore chooses, and GET lists records. "_search" and "_mappings" are names of Elasticsearch.
 	ID   string
 	Body []byte // JSON; nil for none
 }
@@ -64,7 +64,7 @@ func (r *DataStoreRequest) check() error {
 // Do sends one request and returns the unchanged body of Elasticsearch's response. Some responses are not JSON despite
 // their content type. If the record or the data type does not exist, the error matches [ErrNotFound].
 //
-// Do costs one request. A POST without an id creates a record every time and is not retried after an unknown outcome;
+// Do costs one request. A POST without an ID creates a record every time and is not retried after an unknown outcome;
 // all other requests are idempotent and are retried.
 //
 //	API: POST /v2/exchange/db/{domain}/{dataType}/{rid}
@@ -170,7 +170,7 @@ func (d *DataStore[T]) Get(ctx context.Context, recordID string) (DataRecord[T],
 	return recordOf[T](a)
 }
 
-// Create creates a record with an id that the DataStore chooses, and returns the id. It costs one request
+// Create creates a record with an ID that the DataStore chooses, and returns the ID. It costs one request
 // and is not retried after an unknown outcome.
 func (d *DataStore[T]) Create(ctx context.Context, v T) (recordID string, err error) {
 	body, err := json.Marshal(v)
@@ -188,7 +188,7 @@ func (d *DataStore[T]) Create(ctx context.Context, v T) (recordID string, err er
 	return a.id, err
 }
 
-// Put creates the record with an id, or replaces it. It costs one request.
+// Put creates the record with an ID, or replaces it. It costs one request.
 func (d *DataStore[T]) Put(ctx context.Context, recordID string, v T) error {
 	body, err := json.Marshal(v)
 	if err != nil {

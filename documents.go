@@ -42,7 +42,7 @@ type UploadOptions struct {
 	Replace bool
 }
 
-// Upload uploads the content of a document by the document's id, and replaces existing content.
+// Upload uploads the content of a document by the document's ID, and replaces existing content.
 //
 // Upload streams the content. For empty content, and for malware that is not a zip protected with a password, it
 // returns a [*ValidationError] before anything is sent. The platform accepts more than 5 GB only if its administrator
@@ -58,8 +58,8 @@ func (s DocumentsService) Upload(ctx context.Context, documentID int64, content 
 }
 
 // UploadByXID uploads the content of a document by the document's xid, for example after a batch import, which reports
-// no ids; see [DocumentsService.Upload]. For an xid that consists of digits only, UploadByXID returns a
-// [*ValidationError], because the platform would read it as an id.
+// no IDs; see [DocumentsService.Upload]. For an xid that consists of digits only, UploadByXID returns a
+// [*ValidationError], because the platform would read it as an ID.
 //
 //	API: POST /v2/groups/documents/{id}/upload
 //	API: PUT /v2/groups/documents/{id}/upload
@@ -69,7 +69,7 @@ func (s DocumentsService) UploadByXID(ctx context.Context, xid string, content C
 	return s.uploadByXID(ctx, xid, content, opts)
 }
 
-// Download writes the content of a document to w, by the document's id, and returns the number of bytes.
+// Download writes the content of a document to w, by the document's ID, and returns the number of bytes.
 //
 // Download streams content of any size. An incomplete transfer, an empty response, and an HTML page or an error message
 // instead of the content are errors; w may then have a part of the content. Download costs one request, which is
@@ -82,7 +82,7 @@ func (s DocumentsService) Download(ctx context.Context, documentID int64, w io.W
 	return s.download(ctx, documentID, w)
 }
 
-// Upload uploads the content of a report by the report's id; see [DocumentsService.Upload].
+// Upload uploads the content of a report by the report's ID; see [DocumentsService.Upload].
 //
 //	API: POST /v2/groups/reports/{id}/upload
 //	API: PUT /v2/groups/reports/{id}/upload
@@ -102,7 +102,7 @@ func (s ReportsService) UploadByXID(ctx context.Context, xid string, content Con
 	return s.uploadByXID(ctx, xid, content, opts)
 }
 
-// Download writes the content of a report to w, by the report's id; see [DocumentsService.Download]. The
+// Download writes the content of a report to w, by the report's ID; see [DocumentsService.Download]. The
 // platform does not document the operation, but its own libraries use it. For a PDF file about a group of any
 // type, use [GroupsService.PDF].
 //
@@ -113,7 +113,7 @@ func (s ReportsService) Download(ctx context.Context, reportID int64, w io.Write
 	return s.download(ctx, reportID, w)
 }
 
-// Download writes the text of a signature to w, by the signature's id; see [DocumentsService.Download].
+// Download writes the text of a signature to w, by the signature's ID; see [DocumentsService.Download].
 //
 //	API: GET /v2/groups/signatures/{id}/download
 //
@@ -122,7 +122,7 @@ func (s SignaturesService) Download(ctx context.Context, signatureID int64, w io
 	return s.download(ctx, signatureID, w)
 }
 
-// Text returns the text of a signature by the signature's id. If the text exceeds the client's limit for responses, the
+// Text returns the text of a signature by the signature's ID. If the text exceeds the client's limit for responses, the
 // error matches [ErrResponseTooLarge]. Text costs one request.
 //
 //	API: GET /v2/groups/signatures/{id}/download
@@ -139,7 +139,7 @@ func (s SignaturesService) Text(ctx context.Context, signatureID int64) (string,
 	return w.String(), nil
 }
 
-// upload uploads the content of a group, by its id.
+// upload uploads the content of a group, by its ID.
 func (s TypedGroups[T]) upload(ctx context.Context, groupID int64, content Content, opts *UploadOptions) error {
 	t, err := s.c.targetOf(ctx, s.ref(groupID))
 	if err != nil {
@@ -170,7 +170,7 @@ func targetOfXID(def *groupDef, xid, owner string) target {
 	return target{kind: kindGroup, typ: string(def.typ), route: def.collection().under(value(xid)), owner: owner}
 }
 
-// download writes the content of a group to w, by its id.
+// download writes the content of a group to w, by its ID.
 func (s TypedGroups[T]) download(ctx context.Context, groupID int64, w io.Writer) (int64, error) {
 	t, err := s.c.targetOf(ctx, s.ref(groupID))
 	if err != nil {

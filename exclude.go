@@ -4,7 +4,7 @@ package threatconnect
 //
 // Exclude is called for each indicator that is added, is an end of an association, or is referenced by a
 // group. An excluded indicator is not imported (or not deleted), its associations are omitted, and groups are
-// imported without it. Groups and association ends with an id are not checked. Exclusions are not errors:
+// imported without it. Groups and association ends with an ID are not checked. Exclusions are not errors:
 // [BatchStats] counts them in total and by reason, and OnEvent receives each one as BatchExcluded. Reasons
 // are printed, so a reason should name the rule and not the value.
 //

@@ -51,7 +51,7 @@ func (s FileOccurrencesService) Get(ctx context.Context, file Resource, occurren
 	return one(ctx, s.c, t.call(http.MethodGet, nil), []string{"fileOccurrence"}, readFileOccurrence)
 }
 
-// Add creates an occurrence of a file and returns it with its id. The platform returns dates in UTC. It
+// Add creates an occurrence of a file and returns it with its ID. The platform returns dates in UTC. It
 // costs one request and is not retried after an unknown outcome, because a retry could create a second
 // one.
 //

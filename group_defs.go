@@ -51,7 +51,7 @@ func (d *groupDef) collection() route { return at("v2", "groups", d.branch) }
 
 func (d *groupDef) at(n int64) route { return d.collection().under(id(n)) }
 
-// The target of a group of any type depends on its type and id only.
+// The target of a group of any type depends on its type and ID only.
 func (g *Adversary) target(ctx context.Context, c *Client) (target, error) {
 	return targetOfGroup(ctx, c, g)
 }

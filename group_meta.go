@@ -17,7 +17,7 @@ type Group interface {
 	// Meta returns the fields that all types have. It is never nil.
 	Meta() *GroupMeta
 	// Ref returns the reference to the group. The reference to a group that was not read or created has no
-	// id, and methods return a *ValidationError for it.
+	// ID, and methods return a *ValidationError for it.
 	Ref() GroupRef
 }
 
@@ -29,7 +29,7 @@ type GroupMeta struct {
 	DateAdded    time.Time `json:"dateAdded,omitzero"`    // read only
 	LastModified time.Time `json:"lastModified,omitzero"` // read only
 	WebLink      string    `json:"webLink,omitzero"`      // read only; never fetched
-	// XID is an id of your own, unique in the whole instance. Batch files require it: a second import with
+	// XID is an ID of your own, unique in the whole instance. Batch files require it: a second import with
 	// the same xid overwrites the group. It is read with includeAdditional.
 	XID string `json:"xid,omitzero"`
 

@@ -12,7 +12,7 @@ import (
 
 // GroupsService reads and writes groups: incidents, reports, adversaries and the other types.
 //
-// If the type is known, use the field for the type. Its methods take an id and return the struct of the type:
+// If the type is known, use the field for the type. Its methods take an ID and return the struct of the type:
 //
 //	incident, err := client.Groups.Incidents.Get(ctx, 54321, nil)
 //
@@ -123,7 +123,7 @@ func (s TypedGroups[T]) definition() (*groupDef, error) {
 	return knownGroupDef(s.typ)
 }
 
-// Get returns one group of the client's owner by its id. If the owner does not have the group, the error matches
+// Get returns one group of the client's owner by its ID. If the owner does not have the group, the error matches
 // [ErrNotFound]. Get costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}
@@ -168,7 +168,7 @@ func (s TypedGroups[T]) lister(opts *GroupListOptions) lister[T] {
 	}
 }
 
-// Create creates a group in the client's owner and returns it as the platform stored it, with its id. It costs
+// Create creates a group in the client's owner and returns it as the platform stored it, with its ID. It costs
 // one request and is not retried after an unknown outcome, because a retry could create a second group. Batch
 // imports have no such problem: they identify a group by its xid.
 //
@@ -187,7 +187,7 @@ func (s TypedGroups[T]) Create(ctx context.Context, group T) (T, error) {
 	return createGroup(ctx, s.c, def, group)
 }
 
-// Update changes one group of the client's owner by its id and returns the group in the platform's response. It sends
+// Update changes one group of the client's owner by its ID and returns the group in the platform's response. It sends
 // only the fields that update sets. If the owner does not have the group, the error matches [ErrNotFound]. Update
 // costs one request.
 //
@@ -198,7 +198,7 @@ func (s TypedGroups[T]) Update(ctx context.Context, groupID int64, update GroupU
 	return updateGroup[T](ctx, s.c, s.ref(groupID), update)
 }
 
-// Delete deletes one group of the client's owner by its id. If the owner does not have the group, the error
+// Delete deletes one group of the client's owner by its ID. If the owner does not have the group, the error
 // matches [ErrNotFound]. Delete costs one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}

@@ -76,7 +76,7 @@ type IndicatorMeta struct {
 
 	// The remaining fields are written by batch files only.
 
-	XID                  string         `json:"xid,omitzero"`                  // id of your own, for associations within a file
+	XID                  string         `json:"xid,omitzero"`                  // ID of your own, for associations within a file
 	FirstSeen            time.Time      `json:"firstSeen,omitzero"`            // when it was first seen
 	LastSeen             time.Time      `json:"lastSeen,omitzero"`             // when it was last seen
 	ExternalDateAdded    time.Time      `json:"externalDateAdded,omitzero"`    // when the external system added it

@@ -46,7 +46,7 @@ var metricIntervals = []MetricInterval{MetricHourly, MetricDaily, MetricWeekly, 
 // Metric is a number over time that an integration stores on the platform for dashboards.
 type Metric struct {
 	ID          int64          `json:"id,omitzero"`          // read only
-	Name        string         `json:"name"`                 // required and unique; 1 to 45 characters; the platform reads a name of digits as an id
+	Name        string         `json:"name"`                 // required and unique; 1 to 45 characters; the platform reads a name of digits as an ID
 	DataType    MetricDataType `json:"dataType"`             // required
 	Interval    MetricInterval `json:"interval"`             // required
 	Keyed       bool           `json:"keyedValues"`          // whether each value has a key
@@ -118,7 +118,7 @@ func (s MetricsService) Get(ctx context.Context, name string) (Metric, error) {
 	return s.get(ctx, r)
 }
 
-// GetByID returns one metric by its id; see Get.
+// GetByID returns one metric by its ID; see Get.
 //
 //	API: GET /v2/customMetrics/{metricId}
 //
@@ -134,7 +134,7 @@ func (s MetricsService) get(ctx context.Context, r route) (Metric, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: r}, []string{"customMetricConfig"}, readMetric)
 }
 
-// Create creates a metric and returns it with its id. It costs one request and is not retried after an unknown outcome;
+// Create creates a metric and returns it with its ID. It costs one request and is not retried after an unknown outcome;
 // use Get to find out whether the metric exists.
 //
 //	API: POST /v2/customMetrics

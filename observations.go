@@ -121,7 +121,7 @@ func (c *Client) deleted(r route, o DeletedOptions, keys ...string) lister[Delet
 	return lister[DeletedIndicator]{client: c, options: o.ListOptions, route: r, query: q, keys: append([]string{"indicator"}, keys...), read: readDeleted, err: err}
 }
 
-// Owners returns the owners that have an indicator. ItemID is the id of the indicator in each of them. The owner of the
+// Owners returns the owners that have an indicator. ItemID is the ID of the indicator in each of them. The owner of the
 // argument is ignored. Owners costs one request.
 //
 //	API: GET /v2/indicators/{type}/{indicator}/owners

@@ -22,10 +22,10 @@ const (
 
 // Owner is an organization, a community or a source. Every indicator, group, task and victim has one.
 type Owner struct {
-	ID   int64     `json:"id,omitzero"` // 0 if only the name is known; 0 is also a valid id
+	ID   int64     `json:"id,omitzero"` // 0 if only the name is known; 0 is also a valid ID
 	Name string    `json:"name"`        // the name for Client.InOwner
 	Type OwnerType `json:"type,omitzero"`
-	// ItemID is the id of the indicator in this owner. Only IndicatorsService.Owners sets it.
+	// ItemID is the ID of the indicator in this owner. Only IndicatorsService.Owners sets it.
 	ItemID int64 `json:"itemId,omitzero"`
 
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
@@ -33,7 +33,7 @@ type Owner struct {
 
 // User is a user of the platform.
 type User struct {
-	UserName  string `json:"userName,omitzero"` // for an API user, the access id
+	UserName  string `json:"userName,omitzero"` // for an API user, the access ID
 	FirstName string `json:"firstName,omitzero"`
 	LastName  string `json:"lastName,omitzero"`
 	Pseudonym string `json:"pseudonym,omitzero"` // from Whoami, and in anonymous organizations
@@ -75,7 +75,7 @@ func (s OwnersService) lister(opts *ListOptions) lister[Owner] {
 	return lister[Owner]{client: s.c, options: copyOf(opts), route: at("v2", "owners"), keys: []string{"owner"}, read: readOwner}
 }
 
-// Get reads an owner by id. A negative id returns a [*ValidationError]. It costs one request.
+// Get reads an owner by ID. A negative ID returns a [*ValidationError]. It costs one request.
 //
 //	API: GET /v2/owners/{id}
 //

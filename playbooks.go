@@ -19,7 +19,7 @@ import (
 )
 
 // PlaybooksService lists, exports, imports, activates and deletes playbooks. To start a playbook, use a
-// [PlaybookTrigger]. Methods name a playbook by its id or its group xid, as [Playbook.Ref] returns it.
+// [PlaybookTrigger]. Methods name a playbook by its ID or its group xid, as [Playbook.Ref] returns it.
 // The client's owner is ignored.
 // The service is safe for concurrent use.
 type PlaybooksService struct{ service }
@@ -48,7 +48,7 @@ type Playbook struct {
 	Raw         json.RawMessage            `json:"-"` // the JSON that it was read from
 }
 
-// Ref returns the group xid of the playbook or, if it has none, its id. The methods of [PlaybooksService] accept both.
+// Ref returns the group xid of the playbook or, if it has none, its ID. The methods of [PlaybooksService] accept both.
 func (p Playbook) Ref() string {
 	if p.GroupXID != "" || p.ID == 0 {
 		return p.GroupXID
@@ -264,7 +264,7 @@ func (s PlaybooksService) change(ctx context.Context, method, idOrXID, what stri
 	return err
 }
 
-// playbookRoute returns the route of one playbook. The id "search" is an error, because it is the route of a list.
+// playbookRoute returns the route of one playbook. The ID "search" is an error, because it is the route of a list.
 func playbookRoute(idOrXID string) (route, error) {
 	if idOrXID == "search" {
 		return route{}, &ValidationError{Field: "playbook", Rule: "cannot be named search", Fix: "give its id"}
@@ -370,7 +370,7 @@ func (f *foundPlaybooks) collect(r *wire.Reader, depth int) {
 	}
 }
 
-// isPlaybook reports whether the object that r is at has an id, as only playbooks do.
+// isPlaybook reports whether the object that r is at has an ID, as only playbooks do.
 func isPlaybook(r *wire.Reader) bool {
 	e := inner(r)
 	found := false
@@ -413,7 +413,7 @@ func readPlaybook(r *wire.Reader, raw json.RawMessage) Playbook {
 	return p
 }
 
-// wholeNumber reports whether the value that r is at is an integer id.
+// wholeNumber reports whether the value that r is at is an integer ID.
 func wholeNumber(r *wire.Reader) bool {
 	e := inner(r)
 	e.ID()

@@ -68,7 +68,7 @@ func (r IndicatorRef) target(ctx context.Context, c *Client) (target, error) {
 
 func (IndicatorRef) resource() {}
 
-// GroupRef refers to a group by its type and id. It is comparable.
+// GroupRef refers to a group by its type and ID. It is comparable.
 type GroupRef struct {
 	Type  GroupType // for example GroupIncident
 	ID    int64

@@ -21,8 +21,8 @@ type route struct {
 	path     string // escaped
 	template string // the path with {} in place of every value, for errors and logs
 	err      error
-	hasID    bool   // whether the path ends with an id
-	id       int64  // last segment, if it is an id
+	hasID    bool   // whether the path ends with an ID
+	id       int64  // last segment, if it is an ID
 	value    string // last segment before escaping, if it is a value
 }
 
@@ -153,8 +153,8 @@ const (
 	wrongValue = "its value is not the one that was asked for"
 )
 
-// checkID fails r if its current object has a negative id, or an id that differs from the last segment of
-// the route. Objects without an id pass.
+// checkID fails r if its current object has a negative ID, or an ID that differs from the last segment of
+// the route. Objects without an ID pass.
 func (route *route) checkID(r *wire.Reader) {
 	if r.Kind() != wire.Object {
 		return
@@ -172,10 +172,10 @@ func (route *route) checkID(r *wire.Reader) {
 	}
 }
 
-// names reports whether id can be the id in the last segment of the route.
+// names reports whether id can be the ID in the last segment of the route.
 func (route *route) names(id int64) bool { return id >= 0 && (!route.hasID || route.id == id) }
 
-// errWrongID is the error of a response with an unexpected id.
+// errWrongID is the error of a response with an unexpected ID.
 var errWrongID error = &formError{fmt.Errorf("%w: %s", ErrBadResponse, wrongID)}
 
 // checkIndicator fails r if ind differs from the value in the last segment of the route. The platform can
@@ -224,7 +224,7 @@ func plainText(s string) string {
 	return strings.TrimSuffix(strings.Join(strings.Fields(s), " "), "/")
 }
 
-// isPlaybook reports whether p can be the playbook in the last segment of the route, an id or xid.
+// isPlaybook reports whether p can be the playbook in the last segment of the route, an ID or xid.
 func (route *route) isPlaybook(p *Playbook) bool {
 	asked, err := strconv.ParseInt(route.value, 10, 64)
 	return p.ID == 0 || p.ID > 0 && (err != nil || p.ID == asked || p.GroupXID == route.value)

@@ -49,7 +49,7 @@ func (s TaskUsersService) Get(ctx context.Context, task Resource, userName strin
 	return s.get(ctx, task, value(name))
 }
 
-// GetByID returns a user of a task by the user's id. The platform sends no user ids, so the id must come from another
+// GetByID returns a user of a task by the user's ID. The platform sends no user IDs, so the ID must come from another
 // source. It costs one request.
 //
 //	API: GET /v2/tasks/{id}/assignees/{assigneeId}

@@ -55,7 +55,7 @@ type Task struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-// Ref returns the reference to the task. The reference to a task that was not read or created has no id, and methods
+// Ref returns the reference to the task. The reference to a task that was not read or created has no ID, and methods
 // return a [*ValidationError] for it.
 func (t *Task) Ref() TaskRef {
 	if t == nil {
@@ -75,7 +75,7 @@ func (*Task) resource() {}
 
 var errNilTask = &ValidationError{Field: "task", Rule: "is nil"}
 
-// TaskRef refers to a task by its id. It is comparable.
+// TaskRef refers to a task by its ID. It is comparable.
 type TaskRef struct {
 	ID    int64
 	Owner string // empty means the client's default owner
@@ -137,7 +137,7 @@ type TaskUpdate struct {
 	Escalatees     *[]string // user names that replace all current ones; client.Tasks.Escalatees adds and removes single users
 }
 
-// Get returns one task of the client's owner by its id. If the owner does not have the task, the error matches
+// Get returns one task of the client's owner by its ID. If the owner does not have the task, the error matches
 // [ErrNotFound]. Get costs one request.
 //
 //	API: GET /v2/tasks/{id}
@@ -188,7 +188,7 @@ func (s TasksService) lister(opts *TaskListOptions) lister[*Task] {
 	return lister[*Task]{client: s.c, options: o.ListOptions, route: at("v2", "tasks"), query: q, keys: []string{"task"}, read: readTask, err: err}
 }
 
-// Create creates a task in the client's owner and returns it as the platform stored it, with its id. It costs one
+// Create creates a task in the client's owner and returns it as the platform stored it, with its ID. It costs one
 // request and is not retried after an unknown outcome, because a retry could create a second task.
 //
 // Create does not send tags or attributes. If the task has any, or if it was read from another owner, Create returns
@@ -205,7 +205,7 @@ func (s TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
 	return create(ctx, s.c, at("v2", "tasks"), task.Owner, body, []string{"task"}, readTask)
 }
 
-// Update changes one task of the client's owner by its id and returns the task in the platform's response, which can
+// Update changes one task of the client's owner by its ID and returns the task in the platform's response, which can
 // omit fields. It sends only the fields that update sets. Update costs one request.
 //
 //	API: PUT /v2/tasks/{id}
@@ -223,7 +223,7 @@ func (s TasksService) Update(ctx context.Context, taskID int64, update TaskUpdat
 	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"task"}, readTask)
 }
 
-// Delete deletes one task of the client's owner by its id. If the owner does not have the task, the error matches
+// Delete deletes one task of the client's owner by its ID. If the owner does not have the task, the error matches
 // [ErrNotFound]. Delete costs one request.
 //
 //	API: DELETE /v2/tasks/{id}

@@ -43,7 +43,7 @@ func (s VictimAssetsService) asset(ctx context.Context, victim Resource, t Victi
 	return on, def, err
 }
 
-// below returns the target of the asset with an id, below a resource.
+// below returns the target of the asset with an ID, below a resource.
 func (d *victimAssetDef) below(t target, assetID int64) (target, error) {
 	if assetID <= 0 {
 		return target{}, &ValidationError{Field: "victim asset id", Rule: "must be a positive number", Fix: "create the asset first, or list the assets to learn its id"}
@@ -52,7 +52,7 @@ func (d *victimAssetDef) below(t target, assetID int64) (target, error) {
 	return t, nil
 }
 
-// On returns the assets of a victim, of all types. They have only their id and main value; Get also reads the network
+// On returns the assets of a victim, of all types. They have only their ID and main value; Get also reads the network
 // or the address type. It costs one request per 500 assets.
 //
 //	API: GET /v2/victims/{id}/victimAssets
@@ -93,7 +93,7 @@ func (s VictimAssetsService) Get(ctx context.Context, victim Resource, t VictimA
 	return one(ctx, s.c, on.call(http.MethodGet, nil), def.keys(), readVictimAsset(def))
 }
 
-// Add creates an asset of a victim and returns it with its id. It costs one request and is not retried
+// Add creates an asset of a victim and returns it with its ID. It costs one request and is not retried
 // after an unknown outcome, because a retry could create a second one.
 //
 //	API: POST /v2/victims/{id}/victimAssets/{victimAssetType}

@@ -35,7 +35,7 @@ type Victim struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-// Ref returns the reference to the victim. The reference to a victim that was not read or created has no id, and
+// Ref returns the reference to the victim. The reference to a victim that was not read or created has no ID, and
 // methods return a [*ValidationError] for it.
 func (v *Victim) Ref() VictimRef {
 	if v == nil {
@@ -55,7 +55,7 @@ func (*Victim) resource() {}
 
 var errNilVictim = &ValidationError{Field: "victim", Rule: "is nil"}
 
-// VictimRef refers to a victim by its id. It is comparable.
+// VictimRef refers to a victim by its ID. It is comparable.
 type VictimRef struct {
 	ID    int64
 	Owner string // empty means the client's default owner
@@ -101,7 +101,7 @@ type VictimUpdate struct {
 	Nationality  *string // for example American
 }
 
-// Get returns one victim of the client's owner by its id. If the owner does not have the victim, the error matches
+// Get returns one victim of the client's owner by its ID. If the owner does not have the victim, the error matches
 // [ErrNotFound]. Get costs one request.
 //
 //	API: GET /v2/victims/{id}
@@ -155,7 +155,7 @@ func (s VictimsService) lister(opts *VictimListOptions) lister[*Victim] {
 	}
 }
 
-// Create creates a victim in the client's owner and returns it as the platform stored it, with its id. It costs one
+// Create creates a victim in the client's owner and returns it as the platform stored it, with its ID. It costs one
 // request and is not retried after an unknown outcome, because a retry could create a second victim.
 //
 // Create does not send tags or attributes. If the victim has any, or if it was read from another owner, Create
@@ -191,7 +191,7 @@ func (s VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, er
 	return create(ctx, s.c, at("v2", "victims"), victim.Owner, body, []string{"victim"}, readVictimOf(s.c.Owner()))
 }
 
-// Update changes one victim of the client's owner by its id and returns the victim in the platform's response, which
+// Update changes one victim of the client's owner by its ID and returns the victim in the platform's response, which
 // can omit fields. It sends only the fields that update sets. Update costs one request.
 //
 //	API: PUT /v2/victims/{id}
@@ -209,7 +209,7 @@ func (s VictimsService) Update(ctx context.Context, victimID int64, update Victi
 	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"victim"}, readVictimOf(t.owner))
 }
 
-// Delete deletes one victim of the client's owner, and its assets, by the victim's id. If the owner does not have the
+// Delete deletes one victim of the client's owner, and its assets, by the victim's ID. If the owner does not have the
 // victim, the error matches [ErrNotFound]. Delete costs one request.
 //
 //	API: DELETE /v2/victims/{id}

@@ -29,7 +29,7 @@ const (
 // It checks no signature.
 type server struct {
 	jobs    atomic.Int64
-	items   sync.Map // id of a job -> number of its items
+	items   sync.Map // ID of a job -> number of its items
 	buffers sync.Pool
 	keep    string // directory that uploads are kept in; empty drops them
 	list    rendered

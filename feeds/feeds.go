@@ -18,14 +18,14 @@ import (
 // Entry is an indicator or a group of a feed.
 type Entry struct {
 	Line   int                     // line in the feed, from 1
-	Object string                  // id of the STIX object; empty in other formats
+	Object string                  // ID of the STIX object; empty in other formats
 	Item   threatconnect.BatchItem // a threatconnect.Indicator or a threatconnect.Group
 }
 
 // LineError is the error of an entry that is left out. The entries after it are still read.
 type LineError struct {
 	Line    int    // line in the feed, from 1
-	Object  string // id of the STIX object; empty in other formats
+	Object  string // ID of the STIX object; empty in other formats
 	Rule    string // the rule that the entry breaks, for example "has no type"
 	Fix     string // how to fix it; may be empty
 	Skipped bool   // whether the entry is valid, but of a kind that is not imported
@@ -113,7 +113,7 @@ const (
 	//     subjects, MD5, SHA-1 and SHA-256 hashes, AS numbers and mutexes. Other parts of patterns are skipped.
 	//   - malware, tool, campaign, intrusion-set, threat-actor (Adversary), attack-pattern, vulnerability,
 	//     course-of-action, report and x-mitre-tactic (Tactic) become groups, whose xids depend on Options.Owner,
-	//     Options.Feed and the STIX id. A name of more than 100 characters is shortened, and the Description then
+	//     Options.Feed and the STIX ID. A name of more than 100 characters is shortened, and the Description then
 	//     begins with the full name.
 	//   - Relationships and the contents of a report become associations, with up to 50,000 groups per object.
 	//   - labels, indicator_types and kill_chain_phases become tags; a technique of Enterprise ATT&CK becomes the
@@ -124,7 +124,7 @@ const (
 	//
 	// Objects of other types, revoked objects, and references to missing objects are skipped. An object is refused
 	// if the members above, except the contents of a report, have more than 1 MiB. At most 10,000 refused objects
-	// without an id are reported.
+	// without an ID are reported.
 	FormatSTIX Format = "stix"
 )
 
@@ -141,8 +141,8 @@ type Options struct {
 	// such as URLhaus. It must not be modified while the feed is read.
 	CSV *CSV
 	// Owner is the owner that the feed is imported into, and Feed is a name for the feed, such as "urlhaus". The
-	// xid of a group is derived from both and the id of the group in the feed. An xid is unique in an instance, so
-	// without them a feed could change the groups of another feed or owner by using their ids. Feeds with the same
+	// xid of a group is derived from both and the ID of the group in the feed. An xid is unique in an instance, so
+	// without them a feed could change the groups of another feed or owner by using their IDs. Feeds with the same
 	// Owner and Feed share their groups. If Feed changes, the feed gets new groups.
 	//
 	// Both are required if the feed can have groups: for FormatSTIX, for FormatJSONLines without LiteralXIDs, and
@@ -210,8 +210,8 @@ func Open(r io.Reader, o *Options) (*Feed, error) {
 	return f, nil
 }
 
-// xidsOf returns the function that derives the xids of a feed from the parts of an id. Owner and feed are hashed
-// separately and quoted, so that no id of one feed gives an xid of another.
+// xidsOf returns the function that derives the xids of a feed from the parts of an ID. Owner and feed are hashed
+// separately and quoted, so that no ID of one feed gives an xid of another.
 func xidsOf(owner, feed string) func(parts ...string) string {
 	own := threatconnect.XID("feed", strconv.Quote(owner), strconv.Quote(feed))
 	return func(parts ...string) string { return threatconnect.XID(append([]string{own}, parts...)...) }

@@ -53,7 +53,7 @@ type State struct {
 	lookup       sync.Mutex // guards the next 3
 	old          image
 	fingerprints threatconnect.Fingerprinter
-	groups       map[string]id // ids of a few xids
+	groups       map[string]id // IDs of a few xids
 
 	passes     int    // number of loops over Changed
 	complete   bool   // the last pass reached the end of the feed
@@ -230,7 +230,7 @@ func (s *State) KnownGroup(xid string) bool {
 	return n >= 0
 }
 
-// groupID returns the id of the group with an xid, regardless of its type and name.
+// groupID returns the ID of the group with an xid, regardless of its type and name.
 func (s *State) groupID(xid string) id {
 	if known, ok := s.groups[xid]; ok {
 		return known

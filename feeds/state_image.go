@@ -16,7 +16,7 @@ import (
 )
 
 // The content of a state is a line with its format, a line of JSON with its header, a record per item in the order of
-// their ids, and the SHA-256 of all bytes before it.
+// their IDs, and the SHA-256 of all bytes before it.
 const (
 	anyState      = "threatconnect-go feed state "
 	stateFormat   = anyState + "2\n"

@@ -60,7 +60,7 @@ const (
 	maxObject       = 1 << 20 // bytes of the members of an object that are read, without object_refs
 	maxLabels       = 10_000  // marking definitions of the Traffic Light Protocol
 	maxAssociations = 50_000  // groups that one object is associated with
-	maxNameless     = 10_000  // objects without an id that are listed
+	maxNameless     = 10_000  // objects without an ID that are listed
 	maxRules        = 1_000   // different *LineErrors that are stored once each
 	sortMemory      = 1 << 20
 )
@@ -79,12 +79,12 @@ type stixReader struct {
 	scanner              *scanner
 	kept                 capture           // the members of the current object that are read
 	seq                  int64             // sequence number of the current object, from 1
-	labels               map[string]string // names of security labels by the ids of marking definitions
+	labels               map[string]string // names of security labels by the IDs of marking definitions
 	records              *extsort.Log
 	byID, bySeq, results sorter
 	size, held           int64            // bytes of the input so far, and of records
 	rules                map[string]int64 // positions of *LineErrors in records
-	nameless             int              // objects that are left out and have no id
+	nameless             int              // objects that are left out and have no ID
 	xid                  func(...string) string
 	checker              threatconnect.Fingerprinter // detects items that an import would refuse
 	yield                func(Entry, error) error
@@ -263,7 +263,7 @@ func (r *stixReader) group(o *stixObject, groups []string) (threatconnect.Group,
 	return g, err
 }
 
-// references adds the elements of object_refs. bad reports whether one of them is not an id.
+// references adds the elements of object_refs. bad reports whether one of them is not an ID.
 func (r *stixReader) references() (bad bool, err error) {
 	s := r.scanner
 	err = s.elements(3, func(c byte) error {

@@ -13,7 +13,7 @@ const (
 	freeDisk = 16 << 20
 )
 
-// errDisk is the error of a feed of dangling references or very short ids. Real objects are longer than the records
+// errDisk is the error of a feed of dangling references or very short IDs. Real objects are longer than the records
 // written for them.
 var errDisk = fmt.Errorf("%w: the STIX bundle has more objects and references than fit in its size; check the feed", ErrFormat)
 

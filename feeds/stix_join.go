@@ -54,7 +54,7 @@ const (
 	roleContent // in object_refs
 )
 
-// idKey returns the key of a record in byID. It hashes the id, because hashes are shorter and differ in their first bytes.
+// idKey returns the key of a record in byID. It hashes the ID, because hashes are shorter and differ in their first bytes.
 func idKey(id string, role byte) []byte {
 	sum := sha256.Sum256([]byte(id))
 	return append(sum[:16:16], role)
@@ -255,7 +255,7 @@ func (r *stixReader) entry(v *stixVersion, groups []string) error {
 	return yield(r.group(&o, groups))
 }
 
-// nameable returns an id that is safe to show, or "" for text that is not a STIX id.
+// nameable returns an ID that is safe to show, or "" for text that is not a STIX ID.
 func nameable(id string) string {
 	typ, uuid, ok := strings.Cut(id, "--")
 	if !ok || len(uuid) != 36 || len(typ) > 50 || strings.Trim(typ, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" ||

@@ -318,7 +318,7 @@ func shortened(name string) string {
 	return strings.TrimSpace(string([]rune(name)[:most-1])) + "…"
 }
 
-// stixTLP returns the predefined ids of the TLP markings in STIX 2.0 and 2.1, which feeds use without defining them.
+// stixTLP returns the predefined IDs of the TLP markings in STIX 2.0 and 2.1, which feeds use without defining them.
 func stixTLP() map[string]string {
 	return map[string]string{
 		"marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": "TLP:WHITE",

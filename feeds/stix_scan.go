@@ -30,7 +30,7 @@ var (
 const (
 	maxDepth    = 500
 	maxScalar   = 400    // characters of a number
-	maxWord     = 512    // bytes of a key, and of the id of a STIX object
+	maxWord     = 512    // bytes of a key, and of the ID of a STIX object
 	maxElements = 10_000 // of an array or object that is captured, and of a list of JSON lines
 )
 

@@ -12,7 +12,7 @@ import (
 )
 
 // NewDataStore returns a store in the platform's DataStore, which survives the loss of the machine. The record with the
-// id names the run that uses the store. The content is in records of 256 KiB each; their ids begin with id. A client with
+// id names the run that uses the store. The content is in records of 256 KiB each; their IDs begin with id. A client with
 // HMAC credentials is an error, because the DataStore accepts only API tokens. NewDataStore sends nothing.
 //
 // Opening a state of a million items costs about 130 requests, and saving it about 260.

@@ -82,7 +82,7 @@ func (j *job) run(ctx context.Context) (stats threatconnect.BatchStats, err erro
 		day := now.Format(time.DateOnly)
 		description := []threatconnect.Attribute{{Type: "Description", Value: "Listed on " + day, Displayed: new(true)}}
 		group := threatconnect.NewIncident("Hosts of "+day, now) // 7. a group
-		group.XID = threatconnect.XID(j.owner, j.url, day)       // 6. an id by which the next run finds it
+		group.XID = threatconnect.XID(j.owner, j.url, day)       // 6. an ID by which the next run finds it
 		group.Attributes = description                           // 8. an attribute of the group
 		ok := yield(group, nil)
 		for item, err := range feed.Items(func(e *feeds.LineError) { j.log.Warn("left out", "line", e.Line, "rule", e.Rule) }) {

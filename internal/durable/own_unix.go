@@ -20,7 +20,7 @@ const maxLinks = 40
 // hasOwners reports whether permissions of files determine who can write to them.
 const hasOwners = true
 
-// owner returns the id of the owner of a file.
+// owner returns the ID of the owner of a file.
 func owner(info fs.FileInfo) (uid int, known bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

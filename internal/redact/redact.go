@@ -26,7 +26,7 @@ func Text(text string, secrets []string) string {
 }
 
 // Secrets returns the parts of an Authorization header that must not be shown: the token, or the access
-// id and the signature.
+// ID and the signature.
 func Secrets(header string) []string {
 	scheme, rest, _ := strings.Cut(header, " ")
 	if id, signature, ok := strings.Cut(rest, ":"); ok && scheme == "TC" {

@@ -172,7 +172,7 @@ func (n *node) mutate(random *rand.Rand, seen []*node) {
 			other := pick(random, seen...).all(nil)
 			*at = *pick(random, other...).clone()
 		}
-	case 12: // numbers, such as ids and counts
+	case 12: // numbers, such as IDs and counts
 		for _, one := range nodes {
 			if id, err := strconv.Atoi(one.raw); err == nil && random.IntN(3) == 0 {
 				one.raw = strconv.Itoa(id + random.IntN(5) - 2)

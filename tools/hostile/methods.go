@@ -63,7 +63,7 @@ func (m method) is(names ...string) bool {
 	return false
 }
 
-// asked returns the id of the requested record, or 0.
+// asked returns the ID of the requested record, or 0.
 func (m method) asked(in []reflect.Value) int64 {
 	switch m.name[strings.LastIndex(m.name, ".")+1:] {
 	case "Get", "GetByID", "Update", "Group", "Task", "Victim", "VictimAsset", "Status", "Wait", "Upload":
@@ -81,7 +81,7 @@ func (m method) asked(in []reflect.Value) int64 {
 	return 0
 }
 
-// idOf returns the id of a record or of a reference to one, or 0.
+// idOf returns the ID of a record or of a reference to one, or 0.
 func idOf(v any) int64 {
 	switch v := v.(type) {
 	case int64:

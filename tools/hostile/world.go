@@ -38,7 +38,7 @@ type world struct {
 	userID, owner            int64
 	metric                   threatconnect.Metric
 	playbook                 threatconnect.Playbook
-	job, open                int64  // ids of an imported job and of one without a file
+	job, open                int64  // IDs of an imported job and of one without a file
 	association              string // name of an association type
 }
 

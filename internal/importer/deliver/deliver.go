@@ -44,7 +44,7 @@ type File struct {
 	unusedJob int64 // a created job without a file, or 0
 	sent      bool  // the first piece was uploaded
 	settled   Event // of the completed piece that is not in the journal yet
-	last      int64 // id of the last job
+	last      int64 // ID of the last job
 }
 
 // maxBisections limits the bisections of a file. If more are needed, the items are not the cause.
@@ -126,7 +126,7 @@ func (f *File) failure(pos int, e item.Failure) item.Failure {
 // deliverPiece delivers the first piece of a file and returns its outcome. The outcome is nil if a resumed
 // import must continue with the piece.
 //
-// The journal contains everything needed to resume: the id of the job before the upload, and then the
+// The journal contains everything needed to resume: the ID of the job before the upload, and then the
 // outcome. It need not record the upload, because the platform knows whether a job has its file.
 func (d *Deliverer) deliverPiece(ctx context.Context, f *File) (*journal.Settled, error) {
 	p := f.Pieces[0]

@@ -81,7 +81,7 @@ type Outcome struct {
 	Bytes    int64     `json:",omitzero"` // total size of their files
 	Failures []Failure `json:",omitempty"`
 	More     int64     `json:",omitzero"`  // number of failures beyond Failures
-	Lost     []int64   `json:",omitempty"` // ids of jobs with an unknown outcome
+	Lost     []int64   `json:",omitempty"` // IDs of jobs with an unknown outcome
 }
 
 // Plus adds d to o.

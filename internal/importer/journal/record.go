@@ -79,7 +79,7 @@ type Content struct {
 	item.Content
 }
 
-// Piece is a part of a file with the id of its job, or 0.
+// Piece is a part of a file with the ID of its job, or 0.
 type Piece struct {
 	item.Part
 	Job int64 `json:",omitzero"`

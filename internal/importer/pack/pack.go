@@ -272,7 +272,7 @@ func (p *Packer) deferLink(seq int64, from item.End, xid string, wait uint64) {
 	p.hold(journal.Deferred{Seq: ^seq, Wait: [2]uint64{wait}, Key: item.LinkKey(refEnd(from), refEnd(item.End{Name: xid}), ""), JSON: w.Buf})
 }
 
-// refEnd returns an end as LinkKey expects it. The prefix distinguishes names from ids.
+// refEnd returns an end as LinkKey expects it. The prefix distinguishes names from IDs.
 func refEnd(e item.End) item.End { return item.End{Type: e.Type, Name: "=" + e.Name} }
 
 // Resolve decides which item contains each reference of the open file: the referring item, or the group if it

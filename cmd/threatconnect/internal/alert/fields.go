@@ -179,13 +179,13 @@ func parseTime(s string, now time.Time) time.Time {
 // Limits of the names of groups, in characters.
 const (
 	maxName    = 100
-	maxID      = 50 // of an id in a name
+	maxID      = 50 // of an ID in a name
 	digestPart = 16 // of a digest in a name
 )
 
-// name returns the name of the event: the title, and the id in parentheses. Alerts with different ids have
-// different names. An id that is too long or not plain is cut and followed by an ellipsis and a part of its
-// digest; plain ids have no ellipsis. Without an id, the digest of the body takes its place.
+// name returns the name of the event: the title, and the ID in parentheses. Alerts with different IDs have
+// different names. An ID that is too long or not plain is cut and followed by an ellipsis and a part of its
+// digest; plain IDs have no ellipsis. Without an ID, the digest of the body takes its place.
 func (a *alert) name() string {
 	id := a.id
 	switch {
@@ -209,7 +209,7 @@ func (a *alert) plainName() string {
 
 func digest(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
 
-// isPlain reports whether an id can be a part of a name and cannot be taken for another id there.
+// isPlain reports whether an ID can be a part of a name and cannot be taken for another ID there.
 func isPlain(id string) bool {
 	return id == nameText(id) && !strings.ContainsFunc(id, func(r rune) bool {
 		return r == '(' || r == ')' || r >= utf8.RuneSelf

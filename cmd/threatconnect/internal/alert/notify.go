@@ -23,11 +23,11 @@ import (
 //   - A run that finds sending waits for the other run, up to lease. If the state is still sending, the
 //     other run has died or does not know the outcome. Then this run takes the note over, sends the
 //     notification again, and logs a warning.
-//   - Runs that create a note at the same time agree on the note with the lowest id. If runs take a note
+//   - Runs that create a note at the same time agree on the note with the lowest ID. If runs take a note
 //     over at the same time, the last one to write sends.
 //
 // Therefore the users are notified at least once if the alert is sent until it succeeds, and again only
-// after an unknown outcome. This assumes that a process reads the earlier writes of others, that ids
+// after an unknown outcome. This assumes that a process reads the earlier writes of others, that IDs
 // increase, and that clocks differ from the platform's by less than lease.
 const (
 	sending = "sending" // the outcome is unknown until the state changes
@@ -64,7 +64,7 @@ func (h *handler) readNote(ctx context.Context, event threatconnect.GroupRef, a 
 	return firstNote(attributes, h.attributeType, a), err
 }
 
-// firstNote returns the note about an alert that has the lowest id.
+// firstNote returns the note about an alert that has the lowest ID.
 func firstNote(attributes []threatconnect.Attribute, typ string, a *alert) (first note) {
 	for _, attribute := range attributes {
 		text, last, found := strings.Cut(attribute.Value, "\n"+digestPrefix+a.digest)

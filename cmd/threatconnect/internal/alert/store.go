@@ -57,7 +57,7 @@ func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect
 }
 
 // createEvent creates the event of the alert. Processes that create it at the same time agree on the event
-// with the lowest id, and delete those that they have created themselves.
+// with the lowest ID, and delete those that they have created themselves.
 func (h *handler) createEvent(ctx context.Context, name string, a *alert, r *report) (threatconnect.GroupRef, error) {
 	event := threatconnect.NewEvent(name, a.when)
 	event.Status = h.eventStatus
@@ -78,7 +78,7 @@ func (h *handler) createEvent(ctx context.Context, name string, a *alert, r *rep
 	return h.refOf(r.Event.ID), err
 }
 
-// firstEvent returns the lowest id of the events with a name, and 0 if there is none.
+// firstEvent returns the lowest ID of the events with a name, and 0 if there is none.
 func (h *handler) firstEvent(ctx context.Context, name string) (int64, error) {
 	var first int64
 	filters := threatconnect.Filters{threatconnect.ByName.Is(name)}

@@ -26,7 +26,7 @@ type exchange struct {
 	route      string // method and path, with {} in place of every value
 	query      url.Values
 	signed     string // the string that was signed
-	authShape  string // the Authorization header without id, token and signature
+	authShape  string // the Authorization header without ID, token and signature
 	start, end time.Time
 	tunneled   bool // the proxy, if any, has connected to the instance
 	secured    bool // the TLS handshake is complete

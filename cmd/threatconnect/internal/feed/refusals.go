@@ -26,7 +26,7 @@ const (
 // refusal is one entry that was not imported, or not with all associations.
 type refusal struct {
 	Line    int    `json:"line"`             // from 1; 0 if unknown
-	Object  string `json:"object,omitempty"` // id of the STIX object
+	Object  string `json:"object,omitempty"` // ID of the STIX object
 	Outcome string `json:"outcome"`          // failed, unlinked or invalid
 	Rule    string `json:"rule"`
 	Fix     string `json:"fix,omitempty"`

@@ -35,7 +35,7 @@ type summary struct {
 	Bytes      int64        `json:"bytes"` // of the files of the jobs
 	Seconds    float64      `json:"seconds"`
 
-	RunningJobs []int64      `json:"runningJobs"` // ids of jobs with an unknown outcome
+	RunningJobs []int64      `json:"runningJobs"` // IDs of jobs with an unknown outcome
 	Errors      []refusal    `json:"errors"`      // the first hundred entries that failed, are invalid, or lack an association
 	MoreErrors  int64        `json:"moreErrors"`  // number of further ones
 	Rules       []*ruleCount `json:"rules"`       // all of those, and the skipped entries

@@ -87,7 +87,7 @@ func (c *control) events(w http.ResponseWriter, r *http.Request) {
 type follower struct {
 	c              *control
 	first          bool
-	after          int64 // the id of the newest request
+	after          int64 // the ID of the newest request
 	clears, resets int64
 	items          int
 	jobs           map[int64]jobRow
@@ -95,7 +95,7 @@ type follower struct {
 	owners, faults, snapshots, state []byte // as they were sent
 }
 
-// newFollower returns the follower of a page. lastEvent is the id of the last event that the page got,
+// newFollower returns the follower of a page. lastEvent is the ID of the last event that the page got,
 // if it was connected before.
 func (c *control) newFollower(lastEvent string) *follower {
 	f := &follower{c: c, first: true, jobs: map[int64]jobRow{}}
@@ -110,7 +110,7 @@ func (c *control) newFollower(lastEvent string) *follower {
 	return f
 }
 
-// id is the id of the last event that the page received.
+// id is the ID of the last event that the page received.
 func (f *follower) id() string {
 	return fmt.Sprintf("%s-%d-%d-%d", f.c.boot, f.clears, f.resets, f.after)
 }
