@@ -162,7 +162,7 @@ func (c *config) register(env *cli.Env, cmd *cobra.Command) {
 	cli.FlagGroup(cmd, "Input", "input", "format", "columns", "feed", "raw-xids", "header-file", "max-size")
 
 	cli.Text(f, &c.owner, "owner", "`NAME` of the owner to import into; TC_OWNER")
-	f.Func("tag", "`TAG` to add to each item, a bare word; repeatable", c.addTag)
+	f.Func("tag", "`TAG` to add to each item, for example Phishing; repeatable", c.addTag)
 	f.Float64Var(&c.rating, "rating", 0, "threat `RATING`, 0 to 5, of indicators without one in the feed")
 	f.IntVar(&c.confidence, "confidence", 0, "`CONFIDENCE`, 0 to 100, of indicators without one in the feed")
 	f.Func("attributes", "`HOW` to write attributes of an existing item: singleton (replace those of the feed's types and keep others; the default), "+
@@ -243,9 +243,9 @@ func (c *config) check(env *cli.Env) error {
 	for _, t := range c.tags {
 		switch {
 		case strings.EqualFold(t.Name, c.owner):
-			return cli.UsageError("--tag repeats the name of the owner, which the platform shows anyway: use bare words, such as the kind of threat")
+			return cli.UsageError("--tag repeats the name of the owner, which the platform shows anyway: tag the kind of threat instead")
 		case len(t.Name) > len(c.owner) && strings.EqualFold(t.Name[:len(c.owner)], c.owner):
-			env.Printf("The tag %q begins with the name of the owner: bare words, such as the kind of threat, can be searched in all owners.", t.Name)
+			env.Printf("The tag %q begins with the name of the owner: a tag of the kind of threat alone can be searched in all owners.", t.Name)
 		}
 	}
 	return nil

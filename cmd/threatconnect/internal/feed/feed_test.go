@@ -347,7 +347,7 @@ func TestWrongFlags(t *testing.T) {
 		"bytes that are too few":          {e, []string{"--max-bytes", "10"}, "--max-bytes must be"},
 		"a write type that is none":       {e, []string{"--attributes", "merge"}, "must be singleton"},
 		"a tag that is too long":          {e, []string{"--tag", strings.Repeat("x", 129)}, "128 characters"},
-		"a tag that is the owner":         {e, []string{"--tag", "example source"}, "use bare words"},
+		"a tag that is the owner":         {e, []string{"--tag", "example source"}, "tag the kind of threat instead"},
 		"a share of nothing":              {e, []string{"--max-share", "0"}, "--max-share must be"},
 		"full without a state":            {e, []string{"--full"}, "--full is for --state"},
 		"a limit that is none":            {e, []string{"--max-invalid", "-1"}, "must be a number"},
