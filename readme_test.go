@@ -1,6 +1,7 @@
 package threatconnect_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/format"
 	"os"
@@ -83,7 +84,8 @@ func snippetsOf(t *testing.T, page string) []snippet {
 	return snippets
 }
 
-// snippetModule is a temporary module with the snippets.
+// snippetModule is a temporary module with the snippets. For go test, an overlay puts its files into docs/guides: the
+// package's directory is always the same, so go compiles the package only if it, or a dependency, has changed.
 type snippetModule struct {
 	t      *testing.T
 	dir    string
@@ -181,6 +183,12 @@ func runSnippet(t *testing.T, page, place string, f func(context.Context, *threa
 }
 
 var servers = map[string]*threatconnecttest.Server{}
+
+func init() {
+	if err := os.Chdir(os.Getenv("SNIPPETS")); err != nil { // not where the pages are
+		panic(err)
+	}
+}
 `
 
 // run runs the programs, the snippets and the tests.
@@ -188,8 +196,10 @@ func (m *snippetModule) run() {
 	m.t.Helper()
 	code := snippetMain + "\nfunc TestSnippets(t *testing.T) {\n" + strings.Join(m.calls, "") + "start(\"the end\")\n}\n"
 	m.write("snippets_test.go", "package snippets\n\n"+importsOf(code)+code)
-	m.command("mod", "tidy")
-	printed, _, ended := strings.Cut(m.command("test"), "\x00the end\n")
+	m.command(m.dir, "mod", "tidy")
+	guides, err := filepath.Abs("docs/guides")
+	require.NoError(m.t, err)
+	printed, _, ended := strings.Cut(m.command(guides, "test", "-overlay="+m.overlay(guides)), "\x00the end\n")
 	require.True(m.t, ended)
 	ran := map[string]string{}
 	for part := range strings.SplitSeq(strings.TrimPrefix(printed, "\x00"), "\x00") {
@@ -199,12 +209,28 @@ func (m *snippetModule) run() {
 	assert.Equal(m.t, m.prints, ran)
 }
 
-// command runs go in the module and returns its standard output.
-func (m *snippetModule) command(args ...string) string {
+// overlay writes the file that makes go find the files of the module in dir, and returns its name.
+func (m *snippetModule) overlay(dir string) string {
+	m.t.Helper()
+	files, err := filepath.Glob(filepath.Join(m.dir, "*"))
+	require.NoError(m.t, err)
+	replace := map[string]string{}
+	for _, file := range files {
+		replace[filepath.Join(dir, filepath.Base(file))] = file
+	}
+	content, err := json.Marshal(map[string]any{"Replace": replace})
+	require.NoError(m.t, err)
+	m.write("overlay.json", string(content))
+	return filepath.Join(m.dir, "overlay.json")
+}
+
+// command runs go in dir and returns its standard output.
+func (m *snippetModule) command(dir string, args ...string) string {
 	m.t.Helper()
 	cmd := exec.CommandContext(m.t.Context(), "go", args...)
-	cmd.Dir = m.dir
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-ldflags=-s") // no debug information: links in half the time
+	cmd.Dir = dir
+	// Without debug information go links in half the time, and without inlining it compiles faster.
+	cmd.Env = append(cmd.Environ(), "GOWORK=off", "GOFLAGS=-ldflags=-s -gcflags=-l", "SNIPPETS="+m.dir)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
