@@ -20,9 +20,9 @@ type step struct {
 	line   line
 }
 
-func (s script) play(t *testing.T) exchange {
+func (s script) play(t *testing.T, from seed) exchange {
 	t.Helper()
-	on := newStage(t, s.name, s.odd)
+	on := from.newStage(t, s.name, s.odd)
 	for _, st := range s.steps {
 		for of, id := range on.ids {
 			st.line.target = strings.ReplaceAll(st.line.target, "{"+of+"}", id)

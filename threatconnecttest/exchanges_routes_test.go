@@ -58,10 +58,10 @@ const (
 )
 
 // exchangeOfRoute makes a successful request of a route, after the requests that it depends on.
-func exchangeOfRoute(t *testing.T, r route) exchange {
+func exchangeOfRoute(t *testing.T, from seed, r route) exchange {
 	t.Helper()
 	name := r.method + " " + r.pattern
-	s := newStage(t, name, r.odd)
+	s := from.newStage(t, name, r.odd)
 	s.Route = name
 	for _, l := range s.before(r) {
 		s.play(l)

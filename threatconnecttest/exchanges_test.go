@@ -68,11 +68,16 @@ type stage struct {
 	exchange
 }
 
-func newStage(t *testing.T, name string, odd Oddity) *stage {
+// seed is the state of a server after the requests at the start of every exchange.
+type seed struct {
+	data *Snapshot
+	ids  map[string]string // as in stage
+}
+
+func (from seed) newStage(t *testing.T, name string, odd Oddity) *stage {
 	t.Helper()
-	s := &stage{t, newRecorded(t), map[string]string{}, exchange{Name: name, Oddities: odd, Clock: time.Now().UTC()}}
-	s.seed()
-	s.Turns = nil
+	s := &stage{t, newRecorded(t), from.ids, exchange{Name: name, Oddities: odd, Clock: time.Now().UTC()}}
+	s.srv.Restore(from.data)
 	s.srv.SetOddities(odd)
 	return s
 }
@@ -133,16 +138,17 @@ func exchangeFiles(t *testing.T) map[string][]exchange {
 	t.Helper()
 	files := map[string][]exchange{}
 	synctest.Test(t, func(t *testing.T) {
-		seed := &stage{t, newRecorded(t), map[string]string{}, exchange{Name: "seed", Clock: time.Now().UTC()}}
-		seed.seed()
-		files["seed"] = []exchange{seed.exchange}
+		first := &stage{t, newRecorded(t), map[string]string{}, exchange{Name: "seed", Clock: time.Now().UTC()}}
+		first.seed()
+		files["seed"] = []exchange{first.exchange}
+		seeded := seed{first.srv.Snapshot(), first.ids}
 		for _, r := range allRoutes() {
 			noun := strings.Split(strings.TrimPrefix(r.pattern, "/v2"), "/")[1]
-			files[noun] = append(files[noun], exchangeOfRoute(t, r))
+			files[noun] = append(files[noun], exchangeOfRoute(t, seeded, r))
 		}
 		for name, scripts := range map[string][]script{"clients": linesOfClients, "disputed": disputed, "clientBatches": batchesOfClients()} {
 			for _, s := range scripts {
-				files[name] = append(files[name], s.play(t))
+				files[name] = append(files[name], s.play(t, seeded))
 			}
 		}
 	})
