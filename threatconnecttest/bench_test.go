@@ -57,7 +57,7 @@ func TestAServerIsSmall(t *testing.T) {
 		"without contents": {[]Option{WithoutContents()}, 60},
 	} {
 		r := newRig(t, append(tc.opts, WithRequestLog(0))...)
-		const n = 50_000
+		const n = 12_500
 		files := []string{hosts(0, n/2, ""), hosts(n/2, n/2, "")}
 		before := heap()
 		for _, f := range files {

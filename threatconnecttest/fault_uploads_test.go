@@ -3,7 +3,9 @@ package threatconnecttest
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,9 +28,32 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// overNarrowPort is overPort with small buffers in the kernel. Otherwise, they may contain tens of megabytes that the
+// client has sent and the server has not read.
+func (r rig) overNarrowPort() (base string, client *http.Client) {
+	const size = 64 << 10
+	port := httptest.NewUnstartedServer(r.srv)
+	port.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		assert.NoError(r, conn.(*net.TCPConn).SetReadBuffer(size))
+		return ctx
+	}
+	port.Start()
+	r.Cleanup(port.Close)
+	return port.URL + basePath, &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err == nil {
+				err = conn.(*net.TCPConn).SetWriteBuffer(size)
+			}
+			return conn, err
+		},
+	}}
+}
+
 func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 	t.Parallel()
-	size := scaletest.Size(64 << 20) // exceeds all buffers
+	size := scaletest.N(64 << 20) // exceeds all buffers several times
 	for _, tc := range []struct {
 		name         string
 		fault        Fault
@@ -61,7 +86,7 @@ func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 				r := newRig(t)
 				base, client := r.srv.BaseURL(), &http.Client{Transport: r.srv}
 				if way == "over a port" {
-					base, client = r.overPort()
+					base, client = r.overNarrowPort()
 				}
 				r.inject(tc.fault)
 				body := &counted{size: size}

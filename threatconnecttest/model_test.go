@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // After every request of a random sequence, the indexes, counts and links of the server are
@@ -18,7 +20,7 @@ import (
 func TestRandomSequencesKeepTheStateConsistent(t *testing.T) {
 	t.Parallel()
 	statuses := map[int]int{}
-	for seed := range uint64(60) {
+	for seed := range uint64(scaletest.Size(60)) {
 		m := newModel(t, rand.NewPCG(seed, 1))
 		for range 60 {
 			statuses[m.step(t)]++

@@ -62,8 +62,9 @@ func (r refusals) refused(e route) bool {
 }
 
 func lastRequest(s *Server) Request {
-	all := s.Requests()
-	return all[len(all)-1]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.after(s.log.last - 1)[0]
 }
 
 func TestNothingIsWrittenToAReadOnlyOwner(t *testing.T) {

@@ -184,11 +184,11 @@ func TestRequestsThatEndEarlyAreRecorded(t *testing.T) {
 func TestRecordedHeadsAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	long := strings.Repeat("x", 1<<20)
+	long := strings.Repeat("x", 64<<10)
 	req := r.request("GET", "/v2/owners/"+long+"?"+long, "")
 	req.Header.Set("X-Long", long)
 	req.Header.Set("X-Short", "y")
-	for range 100_000 {
+	for range 10_000 {
 		req.Header.Add("X-Many", "z")
 	}
 	require.Equal(t, 404, r.send(req).status)
