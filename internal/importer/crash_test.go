@@ -65,6 +65,9 @@ func scenarios() map[string]scenario {
 // exhaustive selects all operations of all scenarios instead of a sample.
 func exhaustive() bool { return os.Getenv("ENGINE_EXHAUSTIVE") == "1" }
 
+// short selects a smaller sample.
+func short() bool { return testing.Short() && !exhaustive() }
+
 // stride returns the distance between two operations with a fault.
 func (s *scenario) stride(quick int) int {
 	if exhaustive() {
@@ -124,7 +127,11 @@ func report(t *testing.T, w *world, at string, err error) {
 
 // crashes resumes the import in each state of the disk.
 func (s *scenario) crashes(t *testing.T, w *world, at string) (states int) {
-	for i, disk := range w.disk.Crashes(mostStates, 1) {
+	most := mostStates
+	if short() {
+		most /= 4
+	}
+	for i, disk := range w.disk.Crashes(most, 1) {
 		after := w.after(disk)
 		report(t, after, fmt.Sprintf("%s, state %d", at, i), s.resume(after))
 		states++
@@ -154,12 +161,18 @@ func (s *scenario) finish(w *world, p *process, err error) error {
 	return s.resume(w)
 }
 
-// atEach runs a scenario with each fault at each of n operations, or at a sample of them.
+// atEach runs a scenario with each fault at each of n operations, or at a sample of them. With -short, each operation of
+// the sample has one of the faults.
 func atEach[F any](s *scenario, n, quick int, faults []F, run func(w *world, at string, i int, f F) (states int)) (states int) {
+	sample := 0
 	for i := 1; i <= n; i += s.stride(quick) {
-		for _, f := range faults {
+		for j, f := range faults {
+			if short() && j != sample%len(faults) {
+				continue
+			}
 			states += run(newWorld(s.setup), fmt.Sprintf("%+v at operation %d", f, i), i, f)
 		}
+		sample++
 	}
 	return states
 }
@@ -234,6 +247,9 @@ func (s *scenario) more(room int64) int64 {
 		share = 100 / int64(max(s.slow/4, 1))
 	case s.slow > 0:
 		share = 1
+	}
+	if short() {
+		room *= 3
 	}
 	return room + max(int64(7*s.stride(150)), room/share)
 }
