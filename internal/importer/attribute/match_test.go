@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -281,7 +282,8 @@ func TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems(t *testing.T) {
 	}
 	types := []string{"Mutex", "Host", "Email Subject"}
 	known := 0
-	for range 5_000 {
+	feeds := scaletest.Size(5_000)
+	for range feeds {
 		var items item.File
 		var bad struct{ typ, value, xid, attribute string }
 		n, at := 2+random.IntN(4), 0
@@ -326,15 +328,16 @@ func TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems(t *testing.T) {
 			require.Equal(t, m.identity(at), m.identity(pos), "%+v of %s", e, bytes.Join(items.Body(items.All()), nil))
 		}
 	}
-	assert.Greater(t, known, 1000, "many are known")
+	assert.Greater(t, known, feeds/5, "many are known")
 }
 
-// TestErrorsOfManyEqualItemsAreReadInTime has files of the largest size with many equal names. The time per
-// error must not depend on their number.
+// TestErrorsOfManyEqualItemsAreReadInTime has files of the largest size with many equal names, or a quarter of them with -short.
+// The time per error must not depend on their number.
 func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
 	t.Parallel()
-	const count, errors = 10_000, 1_100
-	for name, alike := range map[string]int{"all": count, "a few": maxMatches} {
+	const errors = 1_100
+	count := scaletest.Size(10_000)
+	for name, alike := range map[string]int{"all": count, "a few": scaletest.Size(maxMatches)} {
 		var items item.File
 		for n := range count {
 			text := `{"type":"Mutex","summary":"a : b","description":"d"}`
@@ -351,7 +354,7 @@ func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
 			for n := range errors {
 				pos, ok := m.Find(&e)
 				require.Equal(t, alike <= maxMatches && (n < maxSearches || e.Source.named()), ok, name)
-				if ok && n < maxMatches && e.Source.named() {
+				if ok && n < alike && e.Source.named() {
 					require.Equal(t, n, pos, name)
 				}
 			}
