@@ -331,13 +331,12 @@ func TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems(t *testing.T) {
 	assert.Greater(t, known, feeds/5, "many are known")
 }
 
-// TestErrorsOfManyEqualItemsAreReadInTime has files of the largest size with many equal names, or a quarter of them with -short.
-// The time per error must not depend on their number.
+// TestErrorsOfManyEqualItemsAreReadInTime has files with many equal names, with FULL=1 of the largest size. The time per error
+// must not depend on their number.
 func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
 	t.Parallel()
-	const errors = 1_100
-	count := scaletest.Size(10_000)
-	for name, alike := range map[string]int{"all": count, "a few": scaletest.Size(maxMatches)} {
+	count := scaletest.N(10_000)
+	for name, alike := range map[string]int{"all": count, "a few": scaletest.N(maxMatches)} {
 		var items item.File
 		for n := range count {
 			text := `{"type":"Mutex","summary":"a : b","description":"d"}`
@@ -347,14 +346,17 @@ func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
 			items.Add(item.Indicators, int64(n), []byte(text))
 		}
 		m := New(&items, items.All())
-		for _, e := range []Entry{
-			{Code: CodeIndicator, Source: Source{Type: "Mutex", Refs: []string{"a : b"}}},
-			{Code: CodeIndicator, Reason: "Mutex a : b is not valid"},
+		for _, c := range []struct {
+			errors int
+			Entry
+		}{
+			{scaletest.Size(1_100), Entry{Code: CodeIndicator, Source: Source{Type: "Mutex", Refs: []string{"a : b"}}}},
+			{maxSearches + 100, Entry{Code: CodeIndicator, Reason: "Mutex a : b is not valid"}},
 		} {
-			for n := range errors {
-				pos, ok := m.Find(&e)
-				require.Equal(t, alike <= maxMatches && (n < maxSearches || e.Source.named()), ok, name)
-				if ok && n < alike && e.Source.named() {
+			for n := range c.errors {
+				pos, ok := m.Find(&c.Entry)
+				require.Equal(t, alike <= maxMatches && (n < maxSearches || c.Source.named()), ok, name)
+				if ok && n < alike && c.Source.named() {
 					require.Equal(t, n, pos, name)
 				}
 			}

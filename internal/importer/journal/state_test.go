@@ -212,7 +212,7 @@ func TestManyLinksAndGroupsMoveToRecords(t *testing.T) {
 	store = newStore()
 	j, totals = begin(t, store), item.Totals{}
 	add()
-	for i := range int64(40) {
+	for i := range int64(12) {
 		add(i + 1)
 	}
 	assert.Len(t, j.state.Links, 1)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect/internal/durable"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // TestAnErrorOfTheStore lets operations of the store fail at random, and lets records arrive late. After an
@@ -21,7 +22,8 @@ import (
 func TestAnErrorOfTheStore(t *testing.T) {
 	t.Parallel()
 	broken, repeated, there := 0, 0, 0
-	for seed := range uint64(40) {
+	seeds := scaletest.Size(40)
+	for seed := range uint64(seeds) {
 		m, store := newMachine(seed), newStore()
 		j := begin(t, store)
 		direct := &Journal{}
@@ -92,7 +94,7 @@ func TestAnErrorOfTheStore(t *testing.T) {
 		m.checkPayloads(t, next)
 	}
 	for _, n := range []int{broken, repeated, there} {
-		assert.Greater(t, n, 10)
+		assert.Greater(t, n, seeds/4)
 	}
 }
 
@@ -253,6 +255,14 @@ func dirImport(t *testing.T, fsys *durable.Mem, todo []*record) (taken []*record
 	return taken, nil
 }
 
+// sparse returns a factor of the distance between cases.
+func sparse() int {
+	if testing.Short() {
+		return 4
+	}
+	return 1
+}
+
 // TestADiskThatFails lets each operation of a file system fail, with and without effect, or lets the process
 // or the machine die at it.
 func TestADiskThatFails(t *testing.T) {
@@ -286,7 +296,7 @@ func TestADiskThatFails(t *testing.T) {
 	}
 	for _, applied := range []bool{false, true} {
 		run(fmt.Sprint("EIO ", applied), func(t *testing.T) {
-			for n := 1; n <= total; n += 5 {
+			for n := 1; n <= total; n += 5 * sparse() {
 				fsys := durable.NewMem()
 				fsys.FailAt(n, syscall.EIO, applied)
 				taken, last := dirImport(t, fsys, todo())
@@ -295,7 +305,7 @@ func TestADiskThatFails(t *testing.T) {
 			}
 		})
 		run(fmt.Sprint("death ", applied), func(t *testing.T) {
-			for n := 1; n <= total; n += 11 {
+			for n := 1; n <= total; n += 11 * sparse() {
 				fsys := durable.NewMem()
 				fsys.FailAt(n, durable.ErrCrash, applied)
 				taken, last := dirImport(t, fsys, todo())
@@ -310,7 +320,7 @@ func TestADiskThatFails(t *testing.T) {
 	}
 	run("ENOSPC", func(t *testing.T) {
 		failed := 0
-		for room := int64(0); room < 20_000; room += 397 {
+		for room := int64(0); room < 20_000; room += 397 * int64(sparse()) {
 			fsys := durable.NewMem()
 			fsys.SetRoom(room)
 			taken, last := dirImport(t, fsys, todo())
@@ -320,6 +330,6 @@ func TestADiskThatFails(t *testing.T) {
 			fsys.SetRoom(-1)
 			find(t, fsys, taken, last)
 		}
-		assert.Greater(t, failed, 10)
+		assert.Greater(t, failed, 10/sparse())
 	})
 }
