@@ -173,6 +173,14 @@ func TestAFailureOfTheMachineAtAnyOperation(t *testing.T) {
 	t.Logf("%d states", states)
 }
 
+// every returns the distance between the operations at which the machine fails after another fault.
+func every() int {
+	if testing.Short() {
+		return 7
+	}
+	return 1
+}
+
 // Another process continues after the first one died, and then the machine fails.
 func TestAProcessDiesAndThenTheMachineFails(t *testing.T) {
 	t.Parallel()
@@ -181,7 +189,7 @@ func TestAProcessDiesAndThenTheMachineFails(t *testing.T) {
 		if !changes(op) {
 			continue
 		}
-		for later, died := n+1, true; died; later++ {
+		for later, died := n+1+n%every(), true; died; later += every() {
 			m, h := NewMem(), newHistory()
 			m.FailAt(n+1, ErrCrash, true)
 			require.False(t, h.run(t, NewDir(m, memPath), records...))
@@ -209,7 +217,7 @@ func TestAnErrorAndThenTheMachineFails(t *testing.T) {
 	states := 0
 	for n := range operations(t) {
 		for i, fault := range []error{syscall.EIO, syscall.ENOSPC} {
-			for later, died := n+1, true; died; later++ {
+			for later, died := n+1+n%every(), true; died; later += every() {
 				m, h := NewMem(), newHistory()
 				m.FailAt(n+1, fault, i == 0)
 				m.FailAt(later+1, ErrCrash, true)

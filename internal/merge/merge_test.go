@@ -12,6 +12,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect/internal/filehash"
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // newMerge returns a merge whose files have summaries of hashes in lists.
@@ -86,7 +87,7 @@ func TestItemsWithTheSameKeyAreMerged(t *testing.T) {
 func TestMoreItemsThanMemoryAreMerged(t *testing.T) {
 	t.Parallel()
 	m := newMerge(t.Context(), t)
-	const n = 20_000
+	n := scaletest.Size(20_000)
 	for i := range 2 * n {
 		addMutex(t, m, fmt.Sprint(i%n), `,"description":"`+strings.Repeat("x", 100)+`"`)
 	}

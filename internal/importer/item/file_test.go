@@ -13,20 +13,20 @@ import (
 
 func TestAFileReservesWhatItNeeds(t *testing.T) {
 	t.Parallel()
+	text := make([]byte, 4<<20)
 	for name, size := range map[string]func(n int) int{
 		"small items":             func(int) int { return 50 },
-		"large items":             func(int) int { return 5000 },
-		"items that become large": func(n int) int { return 20 + n/10 },
+		"large items":             func(int) int { return 500 },
+		"items that become large": func(n int) int { return 20 + n/50 },
 		"items that become small": func(n int) int { return 20 + 200_000/(1+n) },
-		"one that is huge":        func(n int) int { return map[bool]int{false: 50, true: 20 << 20}[n == 20_000] },
+		"one that is huge":        func(n int) int { return map[bool]int{false: 50, true: 4 << 20}[n == 20_000] },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var f File
 			moved, room := 0, 0
-			item := make([]byte, 20<<20)
 			for n := range 25_000 {
-				text := item[:max(size(n), 1)]
+				text := text[:max(size(n), 1)]
 				f.Reserve(Indicators, len(text)+1, 1<<30, 25_000)
 				if f.Add(Indicators, int64(n), text); cap(f.lists[Indicators].text) != room {
 					room = cap(f.lists[Indicators].text)

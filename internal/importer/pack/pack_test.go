@@ -353,7 +353,7 @@ func TestFewAndShortNamesAreKept(t *testing.T) {
 	for i := range 3 * maxNames {
 		xid := fmt.Sprint("x", i)
 		if i%2 == 0 {
-			xid = strings.Repeat("x", 1<<15) + xid
+			xid = strings.Repeat("x", 1<<12) + xid
 		}
 		require.Equal(t, p.name(xid), p.name(xid))
 		require.NotZero(t, p.name(xid).hash)
