@@ -1,10 +1,12 @@
 package lint
 
 import (
+	"bytes"
 	"go/ast"
 	"go/doc"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,7 +36,7 @@ func TestEveryServiceHasAnExample(t *testing.T) {
 		name, _, _ := strings.Cut(e.Name, "_")
 		shown[name] = true
 	}
-	for _, f := range parse(t, ".", false) {
+	for _, f := range parse(t, ".", "Service", false) {
 		for _, decl := range f.Decls {
 			types, ok := decl.(*ast.GenDecl)
 			if !ok || types.Tok != token.TYPE {
@@ -53,11 +55,11 @@ func TestEveryServiceHasAnExample(t *testing.T) {
 
 func examples(t *testing.T, dir string) []*doc.Example {
 	t.Helper()
-	return doc.Examples(parse(t, dir, true)...)
+	return doc.Examples(parse(t, dir, "func Example", true)...)
 }
 
-// parse reads the tests, or the other files, of a package in the module's root folder.
-func parse(t *testing.T, dir string, tests bool) []*ast.File {
+// parse reads the tests, or the other files, of a package in the module's root folder that contain a text.
+func parse(t *testing.T, dir, with string, tests bool) []*ast.File {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
 	require.NoError(t, err)
@@ -66,7 +68,12 @@ func parse(t *testing.T, dir string, tests bool) []*ast.File {
 		if strings.HasSuffix(name, "_test.go") != tests {
 			continue
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		if !bytes.Contains(text, []byte(with)) {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments)
 		require.NoError(t, err)
 		files = append(files, f)
 	}

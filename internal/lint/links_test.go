@@ -17,7 +17,6 @@ import (
 // must be https URLs; nothing is requested.
 func TestLinksInPagesLeadSomewhere(t *testing.T) {
 	t.Parallel()
-	const root = "../.."
 	checked := 0
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
