@@ -181,6 +181,9 @@ func compareExchanges(t *testing.T, files map[string][]exchange) {
 		require.NoError(t, err)
 		want := strings.Split(b.String(), "\n")
 		for i, have := range strings.Split(string(have), "\n") {
+			if i < len(want) && want[i] == have {
+				continue
+			}
 			require.Less(t, i, len(want), "%s is too long: run this test with UPDATE=1", file)
 			require.Equal(t, want[i], have, "%s:%d: run this test with UPDATE=1", file, i+1)
 		}
