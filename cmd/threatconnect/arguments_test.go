@@ -15,8 +15,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-// Wrong arguments can be secrets whose flag is misspelled. Errors say where the argument is and name flags
-// that exist, and neither they nor the log nor message.tc repeat anything else.
+// A wrong argument can be a secret after a misspelled flag. Errors give its position and suggest existing flags.
+// Neither the output nor the log nor message.tc repeats it.
 func TestThreatCommandLinesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	const secret = "Xq7VKJWZQPMz9"
@@ -24,7 +24,7 @@ func TestThreatCommandLinesAreNotRepeated(t *testing.T) {
 	for _, cmd := range root(testEnv(io.Discard, io.Discard), nil).Commands() {
 		wrong := []string{secret, "--" + secret, "-" + secret, "--=" + secret, "-=" + secret, "-x" + secret, "-x=" + secret, "---" + secret, "--" + secret + "=", "--no=" + secret, "tc_token=" + secret, "TC_SECRET_KEY=" + secret}
 		if cmd.Name() == "extract" {
-			wrong = wrong[1:] // the name of a file
+			wrong = wrong[1:] // extract takes file names
 		}
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			plain := strings.NewReplacer("-", "", "_", "").Replace(f.Name)
@@ -34,7 +34,7 @@ func TestThreatCommandLinesAreNotRepeated(t *testing.T) {
 				wrong = append(wrong, "--"+plain+"="+secret)
 			}
 			switch f.Value.Type() {
-			case "string", "stringArray", "func": // a value that the command takes, or refuses itself
+			case "string", "stringArray", "func": // takes any value; the command itself may refuse it
 			default:
 				wrong = append(wrong, "--"+f.Name+"="+secret)
 			}
@@ -53,7 +53,7 @@ func TestThreatCommandLinesAreNotRepeated(t *testing.T) {
 		code, stdout, stderr := run(t, nil, args...)
 		text := stdout + stderr
 		for _, name := range []string{"message.tc", "app.log"} {
-			b, _ := os.ReadFile(filepath.Join(out, name)) // most command lines write none
+			b, _ := os.ReadFile(filepath.Join(out, name)) // most command lines do not write it
 			text += string(b)
 		}
 		if args[0] != "help" && !strings.HasPrefix(args[len(args)-1], "-h") {

@@ -22,8 +22,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// TestMain runs the command in place of the tests in processes that a test starts: with the umask of
-// TEST_UMASK, and files of at most TEST_FILE_SIZE bytes.
+// TestMain runs the tests. In child processes, which have the variable TEST_UMASK, it runs the command instead: with
+// that umask, and a limit of TEST_FILE_SIZE bytes per file.
 func TestMain(m *testing.M) {
 	umask, isChild := os.LookupEnv("TEST_UMASK")
 	if !isChild {
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// child returns the command in a process of its own, for an instance with these variables.
+// child returns the command as a child process with these environment variables.
 func child(ctx context.Context, vars map[string]string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(cmd.Env, "TEST_UMASK=022")
@@ -52,7 +52,7 @@ func child(ctx context.Context, vars map[string]string, args ...string) *exec.Cm
 	return cmd
 }
 
-// serve returns a test server on a port, and the variables that name it.
+// serve starts a test server on a port and returns it with the environment variables of a client.
 func serve(t *testing.T, options ...threatconnecttest.Option) (*threatconnecttest.Server, map[string]string) {
 	t.Helper()
 	srv := threatconnecttest.NewT(t, options...)
@@ -102,7 +102,7 @@ func TestThreatUmaskIsObeyed(t *testing.T) {
 	}
 }
 
-// A log that is cut off is a failure, also if the work is done.
+// A truncated log makes the run fail, even if all work is done.
 func TestLostLogIsAFailure(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"feed", "changes"} {
@@ -112,7 +112,8 @@ func TestLostLogIsAFailure(t *testing.T) {
 	}
 }
 
-// Whatever happens to the process, its output is the old one or the complete new one, for readers as well.
+// The output file has the old or the complete new content at any time, even if the disk fills up or the process is
+// killed.
 func TestThreatOutputsAreReplacedInOneStep(t *testing.T) {
 	t.Parallel()
 	srv, vars := serve(t)
@@ -131,10 +132,10 @@ func TestThreatOutputsAreReplacedInOneStep(t *testing.T) {
 			b, err := os.ReadFile(path)
 			require.NoError(t, err)
 			got := string(b)
-			require.True(t, got == old || got == whole, "a list of %d bytes", len(got))
+			require.True(t, got == old || got == whole, "neither the old nor the new list: %d bytes", len(got))
 			return got == whole
 		}
-		// A disk that is full after any number of bytes.
+		// The disk is full after size bytes.
 		for _, size := range []int{0, 1, 4095, 4096, 4097, len(whole) - 1} {
 			require.NoError(t, os.WriteFile(path, []byte(old), 0o600))
 			vars["TEST_FILE_SIZE"] = strconv.Itoa(size)
@@ -142,7 +143,7 @@ func TestThreatOutputsAreReplacedInOneStep(t *testing.T) {
 			assert.False(t, isWhole(), "%d bytes", size)
 		}
 		delete(vars, "TEST_FILE_SIZE")
-		// A process that is killed at any time, while others read the list.
+		// The process is killed at different times while others read the list.
 		start := time.Now()
 		require.NoError(t, child(t.Context(), vars, args...).Run())
 		took := time.Since(start)

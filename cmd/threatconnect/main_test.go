@@ -14,12 +14,12 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-// testEnv is an environment without variables and input.
+// testEnv returns an environment without variables and input.
 func testEnv(stdout, stderr io.Writer) *cli.Env {
 	return &cli.Env{Stdin: strings.NewReader(""), Stdout: stdout, Stderr: stderr, Getenv: func(string) string { return "" }}
 }
 
-// run runs the command line and returns its exit code and what it wrote.
+// run runs the command line and returns its exit code and output.
 func run(t *testing.T, info *debug.BuildInfo, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -28,7 +28,7 @@ func run(t *testing.T, info *debug.BuildInfo, args ...string) (code int, stdout,
 	return code, out.String(), errOut.String()
 }
 
-// runIn runs the command line with these variables.
+// runIn is run with environment variables.
 func runIn(t *testing.T, vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -99,7 +99,7 @@ func TestCompletion(t *testing.T) {
 	assert.Contains(t, stdout, "lookup\tLook up")
 }
 
-// Short help fits a small terminal and shows two examples; both helps fit 80 columns.
+// Short help has at most 25 lines and, except for version, two examples. Short and long help fit 80 columns.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	top := root(testEnv(io.Discard, io.Discard), nil)

@@ -23,7 +23,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// openTerminal returns a terminal and the end from which what is written to it is read.
+// openTerminal returns a pseudoterminal and the end from which its output is read.
 func openTerminal(t *testing.T) (terminal, reader *os.File) {
 	t.Helper()
 	reader, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -37,14 +37,14 @@ func openTerminal(t *testing.T) (terminal, reader *os.File) {
 	return terminal, reader
 }
 
-// onTerminal runs the command line with both of its streams on a terminal, and returns what the terminal gets.
+// onTerminal runs the command line with stdout and stderr on a terminal and returns the output.
 func onTerminal(t *testing.T, vars map[string]string, stdin string, args ...string) string {
 	t.Helper()
 	terminal, reader := openTerminal(t)
 	defer reader.Close()
 	got := make(chan string)
 	go func() {
-		b, _ := io.ReadAll(reader) // an error ends it when the terminal is closed
+		b, _ := io.ReadAll(reader) // fails when the terminal is closed
 		got <- string(b)
 	}()
 	env := &cli.Env{Stdin: strings.NewReader(stdin), Stdout: terminal, Stderr: terminal, Getenv: func(name string) string { return vars[name] }}
@@ -54,10 +54,11 @@ func onTerminal(t *testing.T, vars map[string]string, stdin string, args ...stri
 	return <-got
 }
 
-// payload sets the title of the terminal, clears it, hides text, turns its direction, and is invisible.
+// payload sets the terminal's title, clears the screen, hides text, reverses its direction, and has invisible
+// characters.
 const payload = "\x1b]0;owned\a\x1b[2J\x1b[8m\u009b31m\u0090\u202egpj\u2066\u200b\u2028\ufeff\x7f\b\t\U000E0041"
 
-// hostile returns an instance that puts payload into all texts that it sends.
+// hostile starts an instance that adds payload to the texts in its responses, and returns the variables of a client.
 func hostile(t *testing.T) map[string]string {
 	t.Helper()
 	srv, vars := serve(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
@@ -95,7 +96,7 @@ func hostile(t *testing.T) map[string]string {
 		}
 		maps.Copy(w.Header(), answer.Header())
 		w.WriteHeader(answer.Code)
-		_, _ = io.Copy(w, bytes.NewReader(body)) // a client that has gone
+		_, _ = io.Copy(w, bytes.NewReader(body)) // fails if the client is gone
 	}))
 	t.Cleanup(port.Close)
 	vars["TC_BASE_URL"] = port.URL + "/api"
@@ -110,10 +111,10 @@ func hostile(t *testing.T) map[string]string {
 	return vars
 }
 
-// colors matches the colors of the command.
+// colors matches the color codes that the command writes.
 var colors = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// progress matches the progress bar of feed, which is there if a run takes long enough, and what removes it.
+// progress matches the progress bar of feed, which only long runs show, and the characters that erase it.
 var progress = regexp.MustCompile(`(\r[0-9,]+ imported[0-9a-z ,%|█]*)+(\r *)*\r`)
 
 func TestThreatTerminalsGetPrintableText(t *testing.T) {
@@ -133,7 +134,7 @@ func TestThreatTerminalsGetPrintableText(t *testing.T) {
 	for name, tc := range map[string]struct {
 		stdin string
 		args  []string
-		want  string // shows that the hostile text was there
+		want  string // part of the output, to prove that the command printed it
 	}{
 		"changes csv":       {"", append(changes, "csv"), "owned"},
 		"changes csv raw":   {"", append(changes, "csv", "--raw"), "owned"},

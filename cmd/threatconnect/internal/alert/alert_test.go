@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// result is the result of a run of the command.
+// result is the exit code and output of a run.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -47,10 +47,10 @@ func runCommand(ctx context.Context, e *cli.Env, args ...string) int {
 	return cli.Run(ctx, root, e, append([]string{"alert"}, args...))
 }
 
-// owner is the command line of most tests.
+// owner returns args after the --owner of most tests.
 func owner(args ...string) []string { return append([]string{"--owner", sampleOwner}, args...) }
 
-// decided runs the command on an alert, successfully, and returns its report.
+// decided runs the command on an alert, requires success, and returns the report.
 func decided(t *testing.T, env map[string]string, stdin string, args ...string) *report {
 	t.Helper()
 	r := run(t, env, stdin, append(owner("--json", "--fail-on-no-results=false"), args...)...)
@@ -65,14 +65,13 @@ func reportOf(t *testing.T, s string) *report {
 	return &r
 }
 
-// newInstance returns a test server with the sample's indicators on a port, and the environment of its
-// clients.
+// newInstance serves the sample's indicators on a port and returns the server and the environment of a client.
 func newInstance(t *testing.T, options ...threatconnecttest.Option) (*threatconnecttest.Server, map[string]string) {
 	t.Helper()
 	return newInstanceBehind(t, func(*http.Request) int { return 0 }, options...)
 }
 
-// newInstanceBehind is newInstance with a firewall. It answers a request with a status that is not 0.
+// newInstanceBehind is newInstance with a firewall, which blocks a request if it returns a status other than 0.
 func newInstanceBehind(t *testing.T, firewall func(*http.Request) int, options ...threatconnecttest.Option) (*threatconnecttest.Server, map[string]string) {
 	t.Helper()
 	srv := threatconnecttest.NewT(t, options...)
@@ -269,7 +268,7 @@ func TestWrongInput(t *testing.T) {
 		"status":                  {owner("--event-status", "Done"), sampleAlert, "--event-status must be "},
 		"notification type":       {owner("--notification-type", "System"), sampleAlert, "--notification-type must have 1 to 50 characters and not be System"},
 		"long text":               {owner("--notification-text", strings.Repeat("x", 2001)), sampleAlert, "--notification-text must have at most 2,000 bytes"},
-		"nobody":                  {owner("--notify", ", "), sampleAlert, "--notify"},
+		"no recipient":            {owner("--notify", ", "), sampleAlert, "--notify"},
 		"password without user":   {owner("--listen", ":0"), "", "ALERT_USER and ALERT_PASSWORD need each other"},
 		"key without certificate": {owner("--tls-key", "key.pem"), "", "--tls-cert and --tls-key need each other"},
 		"address":                 {owner("--listen", "nowhere:x"), "", "--listen: "},
@@ -325,7 +324,7 @@ func TestExclusionLists(t *testing.T) {
 	assert.NotContains(t, bad.stderr, "nonsense")
 }
 
-// A log has a record per alert, in UTC, without values of the alert.
+// The log has one record per alert, with its time in UTC and without values of the alert.
 func TestLog(t *testing.T) {
 	t.Parallel()
 	_, env := newInstance(t)
@@ -339,7 +338,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// The terminal's control sequences and the direction of text cannot be changed by an alert.
+// An alert cannot send control sequences to the terminal or change the direction of text.
 func TestReportIsSafeOnTerminals(t *testing.T) {
 	t.Parallel()
 	_, env := newInstance(t)
@@ -383,7 +382,7 @@ func (r readerThat) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// A port on which nothing answers is an error within 15 seconds.
+// An instance that does not answer is an error within 15 seconds.
 func TestSilentInstance(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

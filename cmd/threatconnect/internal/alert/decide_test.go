@@ -22,8 +22,8 @@ func TestThresholds(t *testing.T) {
 	}))
 	const in = `{"id":"1","indicators":["203.0.113.42","cdn.updates.example","https://docs.example.org/manual.pdf","198.51.100.1","www.example.com","cal.example"]}`
 	for name, tc := range map[string]struct {
-		args []string // after thresholds that nothing reaches
-		want []string // what matters
+		args []string // override thresholds that no indicator reaches
+		want []string // values that matter
 	}{
 		"nothing":         {nil, nil},
 		"score":           {[]string{"--min-score", "800"}, []string{"203.0.113.42"}},
@@ -95,7 +95,7 @@ func TestTypesOfCandidates(t *testing.T) {
 	}
 }
 
-// A type that the instance does not have is refused, and does not fail the alert.
+// A value of a type that the instance does not have is refused, but the alert does not fail.
 func TestTypesThatTheInstanceDoesNotHave(t *testing.T) {
 	t.Parallel()
 	_, env := newInstance(t)

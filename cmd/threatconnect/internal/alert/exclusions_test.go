@@ -12,8 +12,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// No spelling of a URL, a name or an address gets past the lists of --exclude and the reserved names and
-// addresses. The same spellings of a public host pass, so that it is the host that excludes them.
+// No spelling of an excluded or reserved host passes, whether as a URL, a name or an address. More than a quarter of
+// the same spellings of a public host pass, so the host is the reason.
 func TestThreatExclusionsHold(t *testing.T) {
 	t.Parallel()
 	list := filepath.Join(t.TempDir(), "ours")
@@ -42,7 +42,7 @@ func TestThreatExclusionsHold(t *testing.T) {
 		for i, path := range []string{"", "/", "/%", "/%zz", "/?q=100%", "/a b%", "/%2e%2e/", "?x=%", "#%", "/@evil.com", "/\\evil.com", "\\@evil.com/", "/ü%", "//evil.com/", ";/"} {
 			for j, user := range []string{"", "user@", "user:pass@", "evil.com@", "evil.com%40"} {
 				for k, port := range []string{"", ":80", ":443", ":8080", ":", ":0", ":65536", ":080"} {
-					scheme := schemes[(i+j+k)%len(schemes)] // each with every path, user and port
+					scheme := schemes[(i+j+k)%len(schemes)] // each scheme occurs with every path, user and port
 					all = append(all, scheme+user+host+port+path)
 				}
 			}
@@ -74,6 +74,6 @@ func TestThreatExclusionsHold(t *testing.T) {
 			passed++
 		}
 	}
-	assert.Greater(t, passed, len(spell(public))/4, "what is public passes")
+	assert.Greater(t, passed, len(spell(public))/4, "spellings of a public host pass")
 	assert.True(t, passes("BOSS@evil.com") && !passes("Boss@Corp.example"))
 }

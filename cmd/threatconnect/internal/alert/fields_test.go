@@ -62,7 +62,7 @@ func TestName(t *testing.T) {
 	assert.Equal(t, "Alert (7)", name(`{"id":7,"title":"\u0000"}`))
 	assert.Equal(t, "A B [31mC (7)", name(`{"id":7,"title":"A\u202e\u200bB\u001b[31mC\ufeff"}`))
 	assert.Equal(t, name(`{"title":"a"}`), name(`{"title":"a"} `))
-	assert.NotEqual(t, name(`{"title":"a","x":1}`), name(`{"title":"a","x":2}`), "two alerts without an id are two")
+	assert.NotEqual(t, name(`{"title":"a","x":1}`), name(`{"title":"a","x":2}`), "the content distinguishes alerts without an ID")
 	assert.Equal(t, name(`{"id":"1) (2","title":"A"}`), name(`{"id":"1) (2","title":"A","x":1}`))
 	assert.Equal(t, "A (INC 42)", name(`{"id":"INC 42","title":"A"}`))
 	assert.Equal(t, "A ("+strings.Repeat("i", 50)+")", name(`{"id":"`+strings.Repeat("i", 50)+`","title":"A"}`))
@@ -74,7 +74,7 @@ func TestName(t *testing.T) {
 	assert.Contains(t, long, "ü… (iii")
 }
 
-// Alerts with different ids have events of different names, also if the names have no titles.
+// Events of alerts with different IDs have different names, and so do names without a title.
 func TestThreatAlertsAreKeptApart(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -84,20 +84,20 @@ func TestThreatAlertsAreKeptApart(t *testing.T) {
 		strings.Repeat("i", 32), strings.Repeat("i", 33), strings.Repeat("i", 49), strings.Repeat("i", 50), strings.Repeat("é", 50), strings.Repeat("i", 200),
 	}
 	titles := []string{"Alert", "A", "A (1)", "A (1) (SOC-1001", strings.Repeat("ü", 101)}
-	names := map[string]string{} // with the id of each
+	names := map[string]string{} // name to alert ID
 	ids := map[string]bool{}
 	add := func(id string) string {
 		a := alert{id: id, title: titles[random.IntN(len(titles))]}
 		name := a.name()
 		if other, ok := names[name]; ok && other != id {
-			require.Failf(t, "one name", "%q and %q have the name %q", other, id, name)
+			require.Failf(t, "equal names", "%q and %q have the name %q", other, id, name)
 		}
 		if utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r == ',' || !unicode.IsPrint(r) }) {
-			require.Failf(t, "no name of a group", "%q", name)
+			require.Failf(t, "invalid name of a group", "%q", name)
 		}
 		plain := a.plainName()
 		if other, ok := names[plain]; ok && other != id {
-			require.Failf(t, "one name", "%q and %q have the name %q", other, id, plain)
+			require.Failf(t, "equal names", "%q and %q have the name %q", other, id, plain)
 		}
 		names[name], names[plain], ids[id] = id, id, true
 		return name
@@ -117,15 +117,15 @@ func TestThreatAlertsAreKeptApart(t *testing.T) {
 		}
 		name := add(id)
 		if len(ids)%10 == 0 {
-			add(name[strings.LastIndex(name, " (")+2 : len(name)-1]) // an id that looks like what is made of another one
+			add(name[strings.LastIndex(name, " (")+2 : len(name)-1]) // an ID that looks like the end of another name
 		}
 	}
 }
 
-// A title or an id with any character makes a name that the client accepts, also in a filter.
+// The client accepts the name of an event, also in a filter, whatever characters are in the title and the ID.
 func TestNamesCanHoldAnyCharacter(t *testing.T) {
 	t.Parallel()
-	const some = 8 // which an id holds without being cut
+	const some = 8 // characters that fit into an ID without truncation
 	for first := rune(0); first <= unicode.MaxRune; first += some {
 		var text string
 		for r := range rune(some) {
@@ -134,7 +134,7 @@ func TestNamesCanHoldAnyCharacter(t *testing.T) {
 		a := alert{id: "1" + text + "2", title: "a" + text + "b", digest: strings.Repeat("0", 64)}
 		name := a.name()
 		if clean, err := canon.Name("name", name, maxName); err != nil || clean != name || strings.Contains(name, ",") {
-			require.Failf(t, "no name of a group", "%U and the next %d: %q: %v", first, some-1, name, err)
+			require.Failf(t, "invalid name of a group", "%U and the next %d: %q: %v", first, some-1, name, err)
 		}
 	}
 }

@@ -20,17 +20,17 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// faults breaks requests at random, and those with a forbidden text always.
+// faults makes requests fail: random ones, and all that contain a forbidden text.
 type faults struct {
 	mu        sync.Mutex
 	random    *rand.Rand
 	share     float64
 	forbidden string // in the body of a request, or in its target
-	bodies    bool   // the target may have it
-	how       int    // requests with a forbidden text fail: 0 is a reset, others are the status of a page
+	bodies    bool   // only in the body
+	how       int    // how requests with a forbidden text fail: 0 resets the connection, others are the status of an HTML page
 }
 
-// roundTrip sends a request to srv unless it fails before that, and can lose the answer.
+// roundTrip sends a request to srv. It can fail before or after that.
 func (f *faults) roundTrip(srv *threatconnecttest.Server, r *http.Request) (*http.Response, error) {
 	if f == nil {
 		return srv.RoundTrip(r)
@@ -62,7 +62,7 @@ func (f *faults) roundTrip(srv *threatconnecttest.Server, r *http.Request) (*htt
 	return resp, err
 }
 
-// forbids reports whether a firewall refuses a request because of its target or its body.
+// forbids reports whether the target or the body of a request contains the forbidden text.
 func (f *faults) forbids(r *http.Request) bool {
 	if f.forbidden == "" {
 		return false
@@ -80,7 +80,7 @@ func (f *faults) forbids(r *http.Request) bool {
 	return strings.Contains(text, f.forbidden)
 }
 
-// fail breaks the connection, or answers with a page that is not the platform's.
+// fail returns an HTML page with a status, or a connection error for status 0.
 func (*faults) fail(r *http.Request, status int) (*http.Response, error) {
 	if status == 0 {
 		return nil, errors.New("connection reset")
@@ -91,8 +91,8 @@ func (*faults) fail(r *http.Request, status int) (*http.Response, error) {
 	}, nil
 }
 
-// randomAlert returns an alert with values of all kinds, some of which have a forbidden text. If it matters,
-// it has a host or a URL of its own that is known to be malicious.
+// randomAlert returns an alert with values of all kinds, some of which contain a forbidden text. If it matters, it also
+// has known, its own host or URL with a malicious rating.
 func randomAlert(random *rand.Rand, n int, forbidden, inTitle string) (body string, known threatconnecttest.IndicatorRecord, matters bool) {
 	pick := func(some ...string) string { return some[random.IntN(len(some))] }
 	known = threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: fmt.Sprintf("c2-%d.example", n), Rating: new(4.0)}
@@ -105,7 +105,7 @@ func randomAlert(random *rand.Rand, n int, forbidden, inTitle string) (body stri
 	}
 	if random.IntN(2) == 0 {
 		known.Type, known.Summary = "URL", "http://c2.example/"+strconv.Itoa(n)
-	} else { // is looked up before any number of values with foreign text
+	} else { // a host is looked up before values of foreign text, however many fail
 		for i := range maxBroken {
 			values = append(values, map[string]string{"type": "email-subject", "value": fmt.Sprint(forbidden, i)})
 		}
@@ -125,10 +125,10 @@ func randomAlert(random *rand.Rand, n int, forbidden, inTitle string) (body stri
 	return string(out), known, matters
 }
 
-// Random alerts, some of them with one id, meet faults before and after a request has its effect, firewalls
-// that refuse a text of the alert, and processes that run at once, die at random and get every alert
-// several times. An alert that is answered with success has notified the users of its reason, and of
-// several notifications, each but the first follows a warning that the outcome of one is unknown.
+// Random alerts, some with equal IDs, meet faults before and after requests take effect, firewalls that block a text of
+// the alert, and concurrent processes that die at random. Each alert is delivered several times. If a delivery
+// succeeds, the users have been notified of the reason. Each repeated notification follows a warning in the log that
+// the outcome of an earlier one is unknown.
 func TestThreatAlertsNotify(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -144,7 +144,7 @@ func TestThreatAlertsNotify(t *testing.T) {
 				forbidden = "' OR 1=1 --"
 			}
 			if how == http.StatusForbidden || how == http.StatusBadRequest {
-				inTitle = forbidden // otherwise, it looks like an outage: no event can be stored
+				inTitle = forbidden // with other values of how, it looks like an outage, and no event can be stored
 			}
 			newFaults := func(share float64) *faults {
 				return &faults{random: rand.New(rand.NewPCG(seed, random.Uint64())), share: share, forbidden: forbidden, bodies: seed%5 == 0, how: how}
@@ -185,11 +185,11 @@ func TestThreatAlertsNotify(t *testing.T) {
 					all.Go(func() { deliver(p) })
 				}
 				all.Wait()
-				for last := range 3 { // the platform is well again
+				for last := range 3 { // no more random faults
 					p := newProcess(t, srv, -1, false)
 					p.faulty = newFaults(0)
 					if last == 2 {
-						p.faulty = nil // and there is no firewall
+						p.faulty = nil // no firewall either
 						assert.Equal(t, matters, notified(known) > 0, "seed %d, alert %d, firewall", seed, n)
 					}
 					processes = append(processes, p)

@@ -31,7 +31,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// The users are notified once although one kind of request fails each time.
+// The users are notified exactly once even if one kind of request always fails.
 func TestNotificationInSpiteOfErrors(t *testing.T) {
 	t.Parallel()
 	blocked := func(method string, parts ...string) func(*http.Request) bool {
@@ -179,8 +179,8 @@ func TestNotificationFlags(t *testing.T) {
 	assert.Regexp(t, `\n- and \d+ more\n\nBody SHA-256: `, value)
 }
 
-// Whatever is in an alert, the text that users read is ours but for code in Markdown: foreign text is no link,
-// image, mention, heading, HTML or second line, and nothing in it is invisible or changes the direction.
+// Notifications contain text of the alert only as Markdown code. It cannot make a link, image, mention, heading, HTML
+// or second line, and contains nothing that is invisible or changes the direction of text.
 func TestThreatNotificationsAreInert(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
@@ -292,13 +292,13 @@ func TestAlertWithTheNameOfAnother(t *testing.T) {
 	for _, body := range bodies {
 		assert.Equal(t, sentBefore, decided(t, env, body, "--store-unknown").Notification.Outcome)
 	}
-	assert.Len(t, srv.Notifications(), len(bodies), "the users know of all")
+	assert.Len(t, srv.Notifications(), len(bodies), "the users are notified of all")
 	require.Len(t, srv.Groups(sampleOwner), 1)
 	require.Len(t, srv.Groups(sampleOwner)[0].Attributes, len(bodies))
 	assert.Contains(t, srv.Groups(sampleOwner)[0].Attributes[2].Value, "\nBody SHA-256: "+digest)
 }
 
-// An alert that failed in part is completed when it is sent again. The users know of it already.
+// An alert that failed in part is completed when it is sent again, without a second notification.
 func TestAlertThatFailedInPart(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
@@ -321,7 +321,7 @@ func TestAlertThatFailedInPart(t *testing.T) {
 	assert.Len(t, srv.Notifications(), 1)
 }
 
-// A value that could not be looked up is in the notification, because there is only one.
+// The notification lists values that could not be looked up, because there is only one notification.
 func TestNotificationOfFailedLookUps(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstanceBehind(t, func(r *http.Request) int {
@@ -335,7 +335,7 @@ func TestNotificationOfFailedLookUps(t *testing.T) {
 	assert.Contains(t, srv.Notifications()[0].Message, "- Host `cdn.updates.example`, from `destination.domain`, could not be looked up\n")
 }
 
-// newTestHandler returns the handler of a process with the default flags.
+// newTestHandler returns a handler with the default flags.
 func newTestHandler(t *testing.T, client *threatconnect.Client) *handler {
 	t.Helper()
 	c := &config{owner: sampleOwner}
@@ -347,8 +347,7 @@ func newTestHandler(t *testing.T, client *threatconnect.Client) *handler {
 	return h
 }
 
-// process is a process that handles alerts. It can die at a request: before the request is sent, or after
-// the platform has processed it.
+// process simulates a process that handles alerts. It can die at a request, before or after the platform processes it.
 type process struct {
 	srv    *threatconnecttest.Server
 	h      *handler
@@ -356,7 +355,7 @@ type process struct {
 	ctx    context.Context
 	kill   context.CancelFunc
 	mu     sync.Mutex
-	lives  int  // requests until it dies; negative for ever
+	lives  int  // requests until it dies; never if negative
 	late   bool // it dies after the last request was processed
 	random *rand.Rand
 	faulty *faults // of its connection; nil for none
@@ -394,7 +393,7 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// pause sleeps for a random time, so that processes meet in many ways.
+// pause sleeps for a random time, so that the requests of processes interleave in many ways.
 func (p *process) pause() {
 	if p.random != nil {
 		p.mu.Lock()
@@ -404,7 +403,7 @@ func (p *process) pause() {
 	}
 }
 
-// handle handles an alert and returns whether it succeeded.
+// handle handles an alert and reports whether that succeeded.
 func (p *process) handle(t *testing.T, body string) bool {
 	t.Helper()
 	a, err := parse([]byte(body), &fields{}, time.Now())
@@ -415,7 +414,7 @@ func (p *process) handle(t *testing.T, body string) bool {
 
 func (p *process) repetitions() int { return strings.Count(p.log.String(), "sending it again") }
 
-// assertStored checks that the owner has one event with one note and all indicators, once.
+// assertStored asserts that the owner has exactly one event, with one note, and each indicator once.
 func assertStored(t *testing.T, srv *threatconnecttest.Server) {
 	t.Helper()
 	events := srv.Groups(sampleOwner)
@@ -426,8 +425,8 @@ func assertStored(t *testing.T, srv *threatconnecttest.Server) {
 	assert.Len(t, srv.Indicators(sampleOwner), 3)
 }
 
-// A process dies at each of its requests. The next one completes the alert: the users are notified at least
-// once, and again only if that is in the log.
+// A process dies at its nth request, for each n. The next process completes the alert: the users are notified at least
+// once, and each repetition is in the log.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
 	for _, late := range []bool{false, true} {
@@ -460,7 +459,7 @@ func TestCrashes(t *testing.T) {
 	}
 }
 
-// Requests fail in many ways. The alert is sent until it succeeds.
+// Requests fail in many ways, and the alert is sent until it succeeds.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -486,8 +485,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// Several processes get one alert at once. Their requests overlap in many ways, and the users are notified
-// once.
+// Several processes handle the same alert at the same time. The users are notified once.
 func TestConcurrentProcesses(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -510,7 +508,7 @@ func TestConcurrentProcesses(t *testing.T) {
 	}
 }
 
-// Processes that get one alert at once die at random. After them, another one completes the alert.
+// Processes that handle the same alert at the same time die at random. Another process completes the alert.
 func TestConcurrentCrashes(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -540,7 +538,7 @@ func TestConcurrentCrashes(t *testing.T) {
 	}
 }
 
-// A run that died before it notified the users is taken over after the lease, and not earlier.
+// If a process dies before it notifies the users, another takes over when the lease expires, and not earlier.
 func TestLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -559,7 +557,7 @@ func TestLease(t *testing.T) {
 	})
 }
 
-// Several processes wait for a run that has died, or find that the platform has refused a notification. One
+// Several processes wait for a process that has died, or find that the platform has refused a notification. Exactly one
 // of them sends it.
 func TestConcurrentTakeOver(t *testing.T) {
 	t.Parallel()
@@ -597,7 +595,7 @@ func TestConcurrentTakeOver(t *testing.T) {
 	}
 }
 
-// Of several notes, the one with the lowest id counts, whatever the order of the list.
+// firstNote returns the note with the lowest ID, whatever the order of the list.
 func TestFirstNote(t *testing.T) {
 	t.Parallel()
 	a := &alert{digest: "d"}
@@ -610,5 +608,5 @@ func TestFirstNote(t *testing.T) {
 		attribute(5, "Source", sent), {ID: 6, Type: "Description", Value: "of another alert"},
 	}, "Description", a)
 	assert.Equal(t, note{id: 7, text: "text", state: notSent}, got)
-	assert.Equal(t, sending, firstNote([]threatconnect.Attribute{attribute(1, "Source", "sent?")}, "Source", a).state, "an unknown state is an unknown outcome")
+	assert.Equal(t, sending, firstNote([]threatconnect.Attribute{attribute(1, "Source", "sent?")}, "Source", a).state, "an unknown state counts as an unknown outcome")
 }

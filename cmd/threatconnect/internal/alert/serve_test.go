@@ -26,7 +26,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// buffer is a bytes.Buffer for several goroutines.
+// buffer is a bytes.Buffer that is safe for concurrent use.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -44,7 +44,7 @@ func (q *buffer) String() string {
 	return q.b.String()
 }
 
-// newTestWebhook returns the handler of --listen and the instance. Its log goes to log.
+// newTestWebhook returns the handler of --listen, which writes its log to log, and its instance.
 func newTestWebhook(t *testing.T, log io.Writer, change func(*config)) (http.Handler, *threatconnecttest.Server) {
 	t.Helper()
 	srv := threatconnecttest.NewT(t)
@@ -59,7 +59,7 @@ func newTestWebhook(t *testing.T, log io.Writer, change func(*config)) (http.Han
 	return w.mux(), srv
 }
 
-// newRequest returns a request with an alert as a sender makes it.
+// newRequest returns the request of a sender, with the right password.
 func newRequest(t *testing.T, body string) *http.Request {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
 	r.Host = "127.0.0.1:8080"
@@ -68,14 +68,12 @@ func newRequest(t *testing.T, body string) *http.Request {
 	return r
 }
 
-// send sends a request to the handler.
 func send(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
 }
 
-// post sends an alert to the handler.
 func post(t *testing.T, h http.Handler, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	return send(h, newRequest(t, body))
@@ -108,11 +106,11 @@ func TestWebhook(t *testing.T) {
 		"wrong password":      {edit: as("siem", "x"), body: sampleAlert, status: 401, answer: "wrong"},
 		"wrong user name":     {edit: as("x", "s3cr3t"), body: sampleAlert, status: 401, answer: "wrong"},
 		"empty password":      {edit: as("", ""), body: sampleAlert, status: 401, answer: "wrong"},
-		"none is set":         {change: func(c *config) { c.user, c.password = "", "" }, edit: as("", ""), body: sampleAlert, status: 401, answer: "wrong"},
+		"no password set":     {change: func(c *config) { c.user, c.password = "", "" }, edit: as("", ""), body: sampleAlert, status: 401, answer: "wrong"},
 		"no password wanted":  {change: func(c *config) { c.noAuth = true }, edit: as("", ""), body: sampleAlert, status: 200, answer: `"handled": true`},
 		"other scheme":        {edit: func(r *http.Request) { r.Header.Set("Authorization", "Bearer s3cr3t") }, body: sampleAlert, status: 401, answer: "wrong"},
 		"password and POST":   {edit: func(r *http.Request) { r.URL.Path = "/healthz" }, body: sampleAlert, status: 200, answer: `"linked": 3`},
-		"parts are no prefix": {edit: as("siem\x00s3cr3t", ""), body: sampleAlert, status: 401, answer: "wrong"},
+		"password after name": {edit: as("siem\x00s3cr3t", ""), body: sampleAlert, status: 401, answer: "wrong"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,7 +127,7 @@ func TestWebhook(t *testing.T) {
 			assert.Contains(t, w.Body.String(), tc.answer)
 			assert.True(t, json.Valid(w.Body.Bytes()))
 			if tc.status != 200 {
-				assert.Empty(t, srv.Requests(), "nothing was asked")
+				assert.Empty(t, srv.Requests(), "the platform gets no request")
 			}
 		})
 	}
@@ -186,10 +184,10 @@ func TestHealth(t *testing.T) {
 	h, _ := newTestWebhook(t, io.Discard, func(*config) {})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil)
 	r.Host = "balancer.example"
-	assert.Equal(t, http.StatusOK, send(h, r).Code, "a probe has no password, and no name of the listener")
+	assert.Equal(t, http.StatusOK, send(h, r).Code, "probes need no password and no name of the listener")
 }
 
-// In a burst, a bounded number of alerts waits, and their time is limited. The others have to be sent again.
+// In a burst, a limited number of alerts waits for a limited time. The others are refused and must be sent again.
 func TestWebhookBurst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -217,14 +215,14 @@ func TestWebhookBurst(t *testing.T) {
 		start := time.Now()
 		codes := burst(10)
 		assert.Equal(t, 10, codes[502]+codes[503])
-		assert.Positive(t, codes[503], "those that waited until the end")
+		assert.Positive(t, codes[503], "alerts that waited until the timeout")
 		assert.Equal(t, handleTimeout, time.Since(start))
 		srv.ClearFaults()
 		assert.Equal(t, map[int]int{200: 10}, burst(10))
 	})
 }
 
-// listener is a command that listens.
+// listener is a running command with --listen.
 type listener struct {
 	url    string
 	stderr *buffer
@@ -251,7 +249,7 @@ func startListener(t *testing.T, env map[string]string, args ...string) *listene
 	return l
 }
 
-// send posts an alert and returns the status of the answer.
+// send posts an alert and returns the status of the response.
 func (l *listener) send(t *testing.T, client *http.Client) int {
 	r, err := http.NewRequestWithContext(t.Context(), "POST", l.url, strings.NewReader(sampleAlert))
 	if !assert.NoError(t, err) {

@@ -27,8 +27,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// A web page cannot send alerts, neither from its own origin nor by pointing the name of its site at the
-// listener, and whether or not senders need a password.
+// A web page cannot send alerts, neither from its own origin nor by DNS rebinding, and also with --no-auth.
 func TestThreatListenerRefusesForeignOrigins(t *testing.T) {
 	t.Parallel()
 	const rebound = "attacker.example:8080"
@@ -79,7 +78,7 @@ func TestThreatListenerRefusesForeignOrigins(t *testing.T) {
 
 var madeUp = regexp.MustCompile(`Senders need the user name (\S+) and the password (\S+)\. `)
 
-// A listener has a password, on loopback too, unless --no-auth says otherwise.
+// A listener requires a password, also on loopback, unless --no-auth is set.
 func TestThreatListenerHasAPassword(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
@@ -143,7 +142,7 @@ func TestWrongPasswordSettings(t *testing.T) {
 	require.NoError(t, os.WriteFile(full, []byte("s3cr3t"), 0o600))
 	unread := maps.Clone(instance)
 	unread["ALERT_PASSWORD_FILE"] = empty
-	assert.Equal(t, cli.Success, run(t, unread, sampleAlert, owner()...).code, "nobody needs the password")
+	assert.Equal(t, cli.Success, run(t, unread, sampleAlert, owner()...).code, "without --listen, the password is not read")
 	for name, tc := range map[string]struct {
 		env    map[string]string
 		args   []string
@@ -172,7 +171,7 @@ func TestWrongPasswordSettings(t *testing.T) {
 	}
 }
 
-// elsewhere gives connections the addresses of other machines.
+// elsewhere is a listener whose connections seem to come from another machine.
 type elsewhere struct {
 	net.Listener
 	address atomic.Pointer[string]
@@ -194,8 +193,8 @@ type distant struct {
 
 func (c *distant) RemoteAddr() net.Addr { return c.from }
 
-// 200 connections of one address that send headers or bodies slowly, and know the password, do not delay
-// the alerts of another address. Each is closed after 5 seconds.
+// 200 connections from one address that send headers or bodies slowly, with the right password, do not delay alerts
+// from another address. Those above maxConnections are closed at once, and the others after readTimeout.
 func TestThreatSlowSendersKeepNobodyOut(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -241,7 +240,7 @@ func TestThreatSlowSendersKeepNobodyOut(t *testing.T) {
 		other := &listener{url: "http://" + l.Addr().String()}
 		assert.Equal(t, 200, other.send(t, sender))
 	}
-	assert.Less(t, time.Since(start), readTimeout/2, "the slow ones are still there")
+	assert.Less(t, time.Since(start), readTimeout/2, "the slow connections are still open")
 	var atOnce, late, answered atomic.Int32
 	var all sync.WaitGroup
 	for _, c := range slow {
@@ -264,7 +263,7 @@ func TestThreatSlowSendersKeepNobodyOut(t *testing.T) {
 	all.Wait()
 	assert.EqualValues(t, maxConnections, late.Load())
 	assert.EqualValues(t, 200-maxConnections, atOnce.Load())
-	assert.EqualValues(t, maxConnections*3/4, answered.Load(), "those that sent their headers")
+	assert.EqualValues(t, maxConnections*3/4, answered.Load(), "connections that sent their headers")
 	assert.Len(t, srv.Notifications(), 1)
 }
 
@@ -283,7 +282,7 @@ func TestWrongPasswordsAreRefusedBeforeTheBody(t *testing.T) {
 
 var lineOfRefusals = regexp.MustCompile(`level=WARN msg="requests refused" address=(\S+) count=(\d+) wrongPasswords=(\d+) status=(\d+)`)
 
-// logged returns the number of lines about refused requests and of the requests in them.
+// logged returns the number of log lines about refused requests, and the sum of their counts.
 func logged(log *buffer) (lines, requests int) {
 	for _, line := range lineOfRefusals.FindAllStringSubmatch(log.String(), -1) {
 		n, _ := strconv.Atoi(line[2])
@@ -292,7 +291,7 @@ func logged(log *buffer) (lines, requests int) {
 	return lines, requests
 }
 
-// Each refused request is counted in the log, in one line per address and minute, and guesses get slow.
+// The log counts each refused request, in one line per address and minute. Repeated wrong passwords are delayed.
 func TestThreatListenerLogsRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -309,7 +308,7 @@ func TestThreatListenerLogsRefusals(t *testing.T) {
 			code := send(h, r).Code
 			return time.Since(start), code
 		}
-		for range 25 { // as clients that wait to be asked for a password
+		for range 25 { // like clients that send the password only after a 401
 			took, code := from("192.0.2.4:4711", "")
 			assert.Equal(t, 401, code)
 			assert.Zero(t, took, "no password is no guess")
@@ -341,7 +340,7 @@ func TestThreatListenerLogsRefusals(t *testing.T) {
 			all.Go(func() { from("192.0.2.3:4711", "x") })
 		}
 		all.Wait()
-		r := newRequest(t, sampleAlert) // does not hide the others
+		r := newRequest(t, sampleAlert) // another status does not hide the wrong passwords
 		r.RemoteAddr, r.Method = "192.0.2.3:4711", "GET"
 		send(h, r)
 		time.Sleep(2 * logEvery)
@@ -357,7 +356,7 @@ func TestThreatListenerLogsRefusals(t *testing.T) {
 		time.Sleep(2 * logEvery)
 		more, requests := logged(log)
 		assert.Equal(t, 25+5028, requests)
-		assert.LessOrEqual(t, more-lines, maxPeers+2, "addresses without an account of their own share lines")
+		assert.LessOrEqual(t, more-lines, maxPeers+2, "addresses beyond maxPeers share lines")
 		assert.Regexp(t, `address=2001:db8:0:[0-9a-f]+::/64 count=1 wrongPasswords=1 status=401`, log)
 		assert.Contains(t, log.String(), "address=others")
 
@@ -375,7 +374,7 @@ func TestThreatListenerLogsRefusals(t *testing.T) {
 	})
 }
 
-// Refused requests that are not in the log when the listener ends are written then.
+// When the listener ends, it logs the refused requests that are not in the log yet.
 func TestRefusalsAreLoggedAtTheEnd(t *testing.T) {
 	t.Parallel()
 	_, env := newInstance(t)
@@ -388,7 +387,7 @@ func TestRefusalsAreLoggedAtTheEnd(t *testing.T) {
 	assert.Contains(t, l.stderr.String(), `msg="requests refused" address=127.0.0.1 count=2 wrongPasswords=2 status=401`)
 }
 
-// Without a password, an answer does not tell what the instance knows.
+// With --no-auth, a response does not reveal what the instance knows.
 func TestThreatListenerKeepsDetails(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
@@ -406,7 +405,7 @@ func TestThreatListenerKeepsDetails(t *testing.T) {
 				assert.JSONEq(t, `{"handled":true}`, w.Body.String(), name)
 			}
 		}
-		assert.Len(t, srv.Notifications(), 1, "the users are told of the known one")
+		assert.Len(t, srv.Notifications(), 1, "the users are notified of the known one")
 		if !open {
 			assert.Len(t, answers, len(bodies))
 		} else {

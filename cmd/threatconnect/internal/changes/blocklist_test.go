@@ -19,7 +19,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
-// listArgs are flags for a block list in a file that documentation values are on and that can lose any line.
+// listArgs returns the flags for a block list in a file, with documentation values and without a limit on removals.
 func listArgs(i *instance) []string {
 	return []string{"--format", "blocklist", "--output", i.path("list"), "--state", i.path("state"), "--allow-reserved", "--max-share", "1"}
 }
@@ -94,8 +94,8 @@ func TestOldBlockListThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// Values come out in the canonical form of their type, however the platform or an older list spells them, and
-// go again in any spelling.
+// Lines have the canonical form of a value, however the platform or an older list spells it. A value is also removed in
+// any spelling.
 func TestBlockListSpellings(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]struct {
@@ -158,7 +158,7 @@ func TestThreatBlockListExclusions(t *testing.T) {
 	for _, want := range []string{"1 left out: block wider than /16\n", "1 left out: block wider than /32\n", "left out: not a public address (private, RFC 1918)\n"} {
 		assert.Contains(t, stderr, want)
 	}
-	// What is excluded from now on, and lines that another program or an older version has written, are taken off.
+	// Newly excluded values are removed, and so are invalid lines of other programs or older versions.
 	require.NoError(t, os.WriteFile(i.path("list"), []byte(got+"any\n10.0.0.9\n0.0.0.0/0\n*.com\n# ours\n"), 0o600))
 	got, stderr = list("--exclude", exclude, "--max-share", "0.6")
 	assert.Equal(t, "# ours\n"+sorted(public...), got)
@@ -169,9 +169,9 @@ func TestThreatBlockListExclusions(t *testing.T) {
 	assert.Equal(t, sorted(public...), sorted(lines...), "on standard output")
 
 	all, _ := list("--allow-reserved", "--reset")
-	assert.Equal(t, sorted(slices.Collect(maps.Keys(values))...), all, "on request")
+	assert.Equal(t, sorted(slices.Collect(maps.Keys(values))...), all, "with --allow-reserved")
 	r = run(t, i.env, "--format", "blocklist", "--output", i.path("list"), "--state", i.path("state"))
-	assert.Contains(t, r.stderr, "--allow-reserved, now", "what was left out would be missing")
+	assert.Contains(t, r.stderr, "--allow-reserved, now", "values that were left out would be missing")
 	for _, args := range [][]string{{"--exclude", i.path("none")}, {"--exclude", exclude, "--allow-reserved"}, {"--format", "csv", "--allow-reserved"}, {"--max-share", "0"}, {"--max-share", "NaN"}} {
 		r := run(t, i.env, append([]string{"--format", "blocklist", "--state", "none"}, args...)...)
 		assert.Equal(t, cli.Failure, r.code)
@@ -198,7 +198,7 @@ func TestThreatBlockListRemovalsAreLimited(t *testing.T) {
 		return all
 	}
 	require.Equal(t, cli.Success, run(t, i.env, args...).code)
-	for n := range 4 { // as many as are allowed
+	for n := range 4 { // 4 of 20, which the default of --max-share allows
 		i.deleteHost(t, host(n))
 	}
 	i.add(t, "Host", "new.org", 3, 0)
@@ -221,11 +221,11 @@ func TestThreatBlockListRemovalsAreLimited(t *testing.T) {
 	assert.NotContains(t, files(), "h07.org")
 	require.NoError(t, os.WriteFile(i.path("list"), []byte("# a comment\nold.org\nolder.org\n"), 0o600))
 	r := run(t, i.env, append(args, "--reset")...)
-	assert.Contains(t, r.stderr, "2 of the 2 lines", "a new list replaces no other")
+	assert.Contains(t, r.stderr, "2 of the 2 lines", "--reset has the same limit")
 	assert.Contains(t, r.stderr, "run once with --max-share 1\n")
 }
 
-// A short list can lose a line with the share that the error names.
+// The share that the error suggests is sufficient, at most 0.01 too high, and has at most two decimals.
 func TestBlocklistShareOfShortList(t *testing.T) {
 	t.Parallel()
 	for lines := 1; lines <= 30; lines++ {
@@ -246,8 +246,8 @@ func isLine(line string) bool {
 	})
 }
 
-// FuzzThreatBlockListLines gives values of any type, and any old list, to a block list, and compares the
-// result with the same changes in memory. Every line is a comment of the old list or canonical for its type.
+// FuzzThreatBlockListLines applies changes of any values to any old list and compares the result with the same changes
+// in memory. Every line must be a comment of the old list or a canonical value.
 func FuzzThreatBlockListLines(f *testing.F) {
 	hostile := []string{
 		"any", "8.8.8.8 # dns evil", "*.com", "!evil.example$@@all", " =1+1", "|cmd", "0.0.0.0/0", "::/0", "10.0.0.1", "8.8.8.8\u2028any", "8.8.8.8\rany",

@@ -56,7 +56,7 @@ func TestRunsContinueFromTheState(t *testing.T) {
 	assert.Empty(t, i.changes(t))
 }
 
-// Each owner has its own cursor, also if a run leaves one out.
+// Each owner has its own cursor, even if a run leaves an owner out.
 func TestOwnersHaveTheirOwnCursors(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
@@ -163,7 +163,7 @@ func TestFailuresLeaveOutputAndState(t *testing.T) {
 	}
 }
 
-// fullDisk is an output that takes nothing.
+// fullDisk is a writer that always fails.
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
@@ -243,7 +243,7 @@ func TestRefusedCommandLines(t *testing.T) {
 	assert.Contains(t, r.stderr, "set --owner or TC_OWNER")
 }
 
-// A server that answers 404 in the platform's form to everything must not look like an empty owner.
+// A server that answers every request with 404, even in the platform's form, must not look like an empty owner.
 func TestMissingAPIPath(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{

@@ -14,7 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// Whatever a cell is split at, with quotation marks that mean something or without, no part begins with a formula.
+// No cell begins with a formula, whichever separator a spreadsheet uses, and whether or not it interprets quotes.
 func TestThreatSpreadsheetsGetNoFormulas(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))

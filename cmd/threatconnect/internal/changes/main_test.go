@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// result is the outcome of a command line.
+// result is the exit code and output of a run.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -53,7 +53,7 @@ type instance struct {
 	env    map[string]string
 	client *threatconnect.Client // in the sample owner
 	dir    string
-	during atomic.Pointer[func()] // called once during the next run, when it has read the changes
+	during atomic.Pointer[func()] // called once, after the next run has read the changes
 }
 
 func newInstance(t *testing.T) *instance {
@@ -77,7 +77,7 @@ func newInstance(t *testing.T) *instance {
 
 func (i *instance) path(name string) string { return filepath.Join(i.dir, name) }
 
-// add adds an indicator that was changed some time ago.
+// add adds an indicator that was last changed some time ago.
 func (i *instance) add(t *testing.T, typ, value string, rating float64, ago time.Duration) {
 	t.Helper()
 	require.NoError(t, i.Seed(&threatconnecttest.IndicatorRecord{Owner: sampleOwner, Type: typ, Summary: value, Rating: &rating, DateAdded: time.Now().Add(-ago)}))

@@ -17,7 +17,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/feeds"
 )
 
-// useToken replaces the credentials of an instance by an API token.
+// useToken replaces the credentials of an instance with an API token.
 func (i *instance) useToken() {
 	i.env["TC_TOKEN"] = i.Token()
 	delete(i.env, "TC_ACCESS_ID")
@@ -87,8 +87,8 @@ func TestStateThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// If two runs use one state at the same time, one fails. If it has replaced the newer list of the other
-// one, the next run repairs that.
+// If two runs use one state at the same time, one fails. If it replaced the other's newer list, the next run repairs
+// it.
 func TestConcurrentRuns(t *testing.T) {
 	t.Parallel()
 	for name, state := range map[string]string{"file": "", "DataStore": "datastore:local/changes/cursor"} {
@@ -126,7 +126,7 @@ func TestConcurrentRuns(t *testing.T) {
 	}
 }
 
-// Several runs that have lost against another one reset the state at the same time.
+// Several runs that failed because of another run can reset the state at the same time.
 func TestConcurrentResets(t *testing.T) {
 	t.Parallel()
 	for range 20 {

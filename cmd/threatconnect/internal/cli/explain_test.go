@@ -37,7 +37,7 @@ func TestExplain(t *testing.T) {
 	assert.Contains(t, Explain(threatconnect.ErrSignature), "TC_SECRET_KEY")
 }
 
-// Errors of the API never show names of Go.
+// Explanations of errors contain no Go identifiers.
 func TestExplainHasNoGoNames(t *testing.T) {
 	t.Parallel()
 	goNames := regexp.MustCompile(`client\.|DataStore\.|TokenFunc|threatconnect\.|ioc\.|feeds\.|threatconnect: |Err[A-Z]|With[A-Z]|\b[A-Z][a-z]+(Config|Options|Error)`)
@@ -72,7 +72,7 @@ func TestExplainSaysWhatToDoAboutAHostThatCannotBeReached(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	assert.Equal(t, "GET /v2/owners: dial tcp: connection refused; check the host and the port of TC_BASE_URL, and the proxy",
 		Explain(&threatconnect.RequestError{Method: "GET", Route: "/v2/owners", Err: dial}))
-	assert.Equal(t, "fetch: dial tcp: connection refused", Explain(fmt.Errorf("fetch: %w", dial)), "of another host")
+	assert.Equal(t, "fetch: dial tcp: connection refused", Explain(fmt.Errorf("fetch: %w", dial)), "errors of other hosts get no hint")
 }
 
 func TestWithoutPath(t *testing.T) {

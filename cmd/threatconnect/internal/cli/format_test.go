@@ -75,7 +75,7 @@ func TestTable(t *testing.T) {
 	require.Error(t, WriteTable(failing{}, table))
 }
 
-// failing is a writer that fails.
+// failing is a writer that always fails.
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
@@ -91,7 +91,7 @@ func TestJSONArray(t *testing.T) {
 		array := NewJSONArray(&b)
 		for n, e := range elements {
 			require.NoError(t, array.Add(e))
-			assert.Equal(t, n+2, strings.Count(b.String(), "\n"), "lines are written at once")
+			assert.Equal(t, n+2, strings.Count(b.String(), "\n"), "each element is written immediately")
 		}
 		require.NoError(t, array.End())
 		assert.Equal(t, want, b.String())

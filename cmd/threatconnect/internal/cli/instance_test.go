@@ -24,13 +24,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// newEnv returns an environment with these variables, and what is written to its standard error.
+// newEnv returns an environment with these variables, and the buffer of its standard error.
 func newEnv(vars map[string]string) (env *Env, stderr *bytes.Buffer) {
 	stderr = new(bytes.Buffer)
 	return &Env{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: stderr, Getenv: func(k string) string { return vars[k] }}, stderr
 }
 
-// instance returns what variables and flags say.
+// instance returns the Instance of these variables and flags.
 func instance(t *testing.T, vars map[string]string, args ...string) *Instance {
 	t.Helper()
 	env, _ := newEnv(vars)
@@ -158,7 +158,7 @@ func TestCheckOwnersOfAnInstanceThatCannotBeReached(t *testing.T) {
 		answer func(*http.Request) (*http.Response, error)
 		want   string
 	}{
-		"a port that nobody listens to": {
+		"a closed port": {
 			func(*http.Request) (*http.Response, error) {
 				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 			},
@@ -217,7 +217,7 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// The client corrects a clock that is wrong if the platform tells its time.
+// The client corrects a wrong clock if responses have a Date header.
 func TestCheckOwnersWithAWrongClock(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -235,7 +235,7 @@ func TestCheckOwnersWithAWrongClock(t *testing.T) {
 	assert.Equal(t, "the platform refuses the time of this machine: set its clock", Explain(err))
 }
 
-// The key and the token can be in files. A flag wins, and then the file is not read.
+// The key and the token can be in files. If a flag gives the key, the file is not read.
 func TestSecretsOfFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

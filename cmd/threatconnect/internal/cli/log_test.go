@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parseLog returns the log that flags describe.
+// parseLog returns the Log of these flags.
 func parseLog(t *testing.T, args ...string) (*Log, error) {
 	t.Helper()
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -68,7 +68,7 @@ func TestLogTimesAreUTC(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", -5*3600))
 	assert.Equal(t, "2026-01-02T08:04:05Z", utc(nil, slog.Time(slog.TimeKey, at)).Value.Time().Format(time.RFC3339))
-	assert.Equal(t, at, utc([]string{"group"}, slog.Time(slog.TimeKey, at)).Value.Time(), "of an attribute of this name")
+	assert.Equal(t, at, utc([]string{"group"}, slog.Time(slog.TimeKey, at)).Value.Time(), "an attribute named time is unchanged")
 }
 
 func TestLogWithoutFileGoesToStandardError(t *testing.T) {
@@ -86,12 +86,12 @@ func TestLostRecordsAreReported(t *testing.T) {
 	l := &Log{Dir: t.TempDir()}
 	log, file, err := l.Open(io.Discard)
 	require.NoError(t, err)
-	require.NoError(t, file.(*logWriter).file.Close()) // as a disk that fails
+	require.NoError(t, file.(*logWriter).file.Close()) // like a failing disk
 	log.Info("lost")
 	require.ErrorContains(t, file.Close(), "--tc_log_path: records of the log are lost")
 
 	log, file, err = new(Log).Open(failing{})
 	require.NoError(t, err)
 	log.Info("lost")
-	assert.NoError(t, file.Close(), "standard error has nowhere to report to")
+	assert.NoError(t, file.Close(), "lost records on standard error cannot be reported")
 }

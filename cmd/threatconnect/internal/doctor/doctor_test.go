@@ -24,7 +24,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// clinic runs the command against a server in the test.
+// clinic runs the command against a test server.
 type clinic struct {
 	vars map[string]string
 	exam *exam
@@ -49,7 +49,7 @@ func serve(t *testing.T, h http.Handler) string {
 	return s.URL + "/api"
 }
 
-// inProcess returns a clinic for a server in the process. before is called before each request.
+// inProcess returns a clinic that reaches srv without a network. It calls before ahead of each request.
 func inProcess(srv *threatconnecttest.Server, before func()) *clinic {
 	c := newClinic("http://127.0.0.1:1/api", srv)
 	c.exam.dial = func(context.Context, string, string) (net.Conn, error) {
@@ -75,7 +75,7 @@ func (c *clinic) run(ctx context.Context, args ...string) int {
 	return cli.Run(ctx, root, c.exam.env, append([]string{"doctor"}, args...))
 }
 
-// report runs the command with --json and returns its report.
+// report runs the command with --json and returns its exit code and report.
 func (c *clinic) report(t *testing.T, args ...string) (int, report) {
 	t.Helper()
 	code := c.run(t.Context(), append(args, "--json")...)
@@ -84,7 +84,7 @@ func (c *clinic) report(t *testing.T, args ...string) (int, report) {
 	return code, r
 }
 
-// named returns the check of this name.
+// named returns the check with this name.
 func (r report) named(t *testing.T, name string) check {
 	t.Helper()
 	i := slices.IndexFunc(r.Checks, func(c check) bool { return c.Name == name })
@@ -92,7 +92,7 @@ func (r report) named(t *testing.T, name string) check {
 	return r.Checks[i]
 }
 
-// fill puts items into the server that show how it writes them.
+// fill seeds items from which the doctor reads the server's data formats.
 func fill(t testing.TB, srv *threatconnecttest.Server) {
 	t.Helper()
 	for n := range 3 {
@@ -105,7 +105,7 @@ func fill(t testing.TB, srv *threatconnecttest.Server) {
 	require.NoError(t, srv.Seed(&threatconnecttest.GroupRecord{Owner: "Example Source", Type: "Threat", Name: "Hushed Threat", XID: "hushed-xid"}))
 }
 
-// observe makes an indicator of fill an observed one.
+// observe records an observation of an indicator of fill.
 func observe(t testing.TB, srv *threatconnecttest.Server) {
 	t.Helper()
 	require.NoError(t, srv.Client().InOwner("Example Source").Indicators.Observe(t.Context(), threatconnect.NewHost("hushed-value-0.example").Ref(), threatconnect.Observation{Count: 2}))
@@ -139,7 +139,7 @@ func TestHealthyInstance(t *testing.T) {
 	for _, r := range srv.Requests() {
 		assert.Equal(t, http.MethodGet, r.Method, "without --write, the doctor only reads")
 	}
-	assert.LessOrEqual(t, len(srv.Requests()), 25, "the help promises it")
+	assert.LessOrEqual(t, len(srv.Requests()), 25, "the help promises at most 25 requests")
 }
 
 func TestWrite(t *testing.T) {
@@ -166,7 +166,7 @@ func TestWrite(t *testing.T) {
 	requireUntouched(t, srv)
 }
 
-// requireUntouched requires that the owners have what fill put into them and nothing else.
+// requireUntouched requires that the owners contain the items of fill and nothing else.
 func requireUntouched(t *testing.T, srv *threatconnecttest.Server) {
 	t.Helper()
 	for _, o := range srv.Owners() {
@@ -229,7 +229,7 @@ func TestThreatReportsHaveNoValues(t *testing.T) {
 	}
 }
 
-// TestCauses gives each cause a name.
+// TestCauses requires that the doctor names the cause of each problem, and that no other check fails.
 func TestCauses(t *testing.T) {
 	t.Parallel()
 	type option = threatconnecttest.Option
@@ -344,7 +344,7 @@ func always(f threatconnecttest.Fault) func(*clinic, *threatconnecttest.Server) 
 	}
 }
 
-// TestPrinter prints in a narrow window what an instance could send.
+// TestPrinter prints hostile text of an instance in a narrow window.
 func TestPrinter(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

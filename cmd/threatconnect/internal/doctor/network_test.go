@@ -29,7 +29,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// authority is a certificate authority of a test.
+// authority is a certificate authority for tests.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -127,7 +127,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestNetwork gives each cause a name within 15 seconds, here with shorter limits.
+// TestNetwork requires that the doctor names the cause of each problem. The default limits add up to less than 15
+// seconds.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -192,7 +193,7 @@ func TestNetwork(t *testing.T) {
 	assert.Less(t, 2*l.connect+l.first, 15*time.Second)
 }
 
-// requireCause requires that a check failed, and that all checks after it were not made.
+// requireCause requires that a check failed, that those before it passed, and that those after it did not run.
 func requireCause(t *testing.T, r report, name, want string) {
 	t.Helper()
 	i := slices.IndexFunc(r.Checks, func(c check) bool { return c.Name == name })
@@ -203,12 +204,12 @@ func requireCause(t *testing.T, r report, name, want string) {
 	for _, before := range r.Checks[:i] {
 		assert.Equal(t, passed, before.Result, before)
 	}
-	for _, after := range r.Checks[i+1 : len(r.Checks)-1] { // the last one says what only writing tells
+	for _, after := range r.Checks[i+1 : len(r.Checks)-1] { // the last one lists checks that need --write
 		assert.Equal(t, notChecked, after.Result, after)
 	}
 }
 
-// listen accepts connections and gives them to handle. They are closed when the test ends.
+// listen returns an address, calls handle for each connection to it, and closes the connections when the test ends.
 func listen(t *testing.T, handle func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -292,7 +293,7 @@ func TestProxyVariable(t *testing.T) {
 	requireCause(t, r, "base URL", "HTTPS_PROXY has a scheme other than http, https and socks5")
 	u, err := proxyOf(newClinic("", srv).exam.env)(&url.URL{Scheme: "https", Host: "tc.example"})
 	require.NoError(t, err)
-	assert.Nil(t, u, "a command sees the variables of its Env only")
+	assert.Nil(t, u, "a command sees only the variables of its Env")
 }
 
 // tunnel copies bytes between a client of a proxy and an address.

@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// presences runs the doctor against a server with these oddities and returns what it finds.
+// presences runs the doctor against a server with these oddities and returns its findings.
 func presences(t *testing.T, set threatconnecttest.Oddity, options ...threatconnecttest.Option) map[string]presence {
 	t.Helper()
 	m := map[string]presence{}
@@ -30,7 +30,7 @@ func presences(t *testing.T, set threatconnecttest.Oddity, options ...threatconn
 	return m
 }
 
-// TestOddities switches each oddity of the test server on, which the doctor must see, and no other.
+// TestOddities switches on one oddity of the test server at a time. The doctor must report this one and no other.
 func TestOddities(t *testing.T) {
 	t.Parallel()
 	var covered threatconnecttest.Oddity
@@ -62,7 +62,7 @@ func TestOddities(t *testing.T) {
 func TestAllOdditiesAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, p := range presences(t, threatconnecttest.OddityAll) {
-		// Some exclude each other: the first one wins on the server.
+		// Some exclude each other, and the server applies only the first.
 		switch name {
 		case "offsetDates", "realBools", "emptyWithoutKey", "plainTextErrors", "errorWord", "failureWith200", "forbiddenBatch":
 		default:
@@ -71,7 +71,7 @@ func TestAllOdditiesAtOnce(t *testing.T) {
 	}
 }
 
-// TestOdditiesWithoutWriting detects the oddities that reading shows.
+// TestOdditiesWithoutWriting requires that only oddities that need writes are unclear without --write.
 func TestOdditiesWithoutWriting(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -104,7 +104,7 @@ func TestKinds(t *testing.T) {
 	}, got)
 }
 
-// Damaged and hostile bodies give the facts up to the damage.
+// The shape of a damaged body has the facts up to the damage, and that of a hostile body a limited number of facts.
 func TestDamagedBodies(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]int{
@@ -122,7 +122,7 @@ func TestDamagedBodies(t *testing.T) {
 	assert.LessOrEqual(t, len(x.shape()), maxFacts)
 }
 
-// Responses of others and damaged ones do not show an oddity.
+// Responses of other servers and damaged responses show no oddity.
 func TestUnclearResponses(t *testing.T) {
 	t.Parallel()
 	text, json := http.Header{"Content-Type": {"text/plain"}}, http.Header{"Content-Type": {"application/json"}}

@@ -32,7 +32,7 @@ func rewrite(srv http.Handler, part, old, with string) http.Handler {
 	})
 }
 
-// TestUnusualResponses changes responses of the test server in ways that it has no switch for.
+// TestUnusualResponses rewrites responses of the test server where no option changes them.
 func TestUnusualResponses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -93,5 +93,5 @@ func TestCompression(t *testing.T) {
 		_, _ = w.Write(b.Bytes())
 	})), srv).report(t)
 	assert.Equal(t, "the instance compresses responses", r.named(t, "compression").Seen)
-	assert.NotEmpty(t, r.Shapes["GET /v2/owners 200"], "compressed responses are recorded as they are read")
+	assert.NotEmpty(t, r.Shapes["GET /v2/owners 200"], "compressed responses are recorded after decompression")
 }

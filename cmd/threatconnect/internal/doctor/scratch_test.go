@@ -14,7 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// TestCleanUpAfterStop stops the command at each of its requests. Nothing may stay.
+// TestCleanUpAfterStop stops the command at each of its requests, one per run. Nothing may be left behind.
 func TestCleanUpAfterStop(t *testing.T) {
 	t.Parallel()
 	for at := 1; ; at++ {
@@ -32,7 +32,7 @@ func TestCleanUpAfterStop(t *testing.T) {
 			})
 			code := c.run(ctx, "--write", "Example Community")
 			stopped = ctx.Err() != nil
-			time.Sleep(time.Hour) // jobs that still run would end, in the time of the bubble
+			time.Sleep(time.Hour) // in virtual time, so that running jobs end
 			srv.Jobs()
 			requireUntouched(t, srv)
 			if !stopped {
@@ -41,7 +41,7 @@ func TestCleanUpAfterStop(t *testing.T) {
 			}
 			assert.Equal(t, 1, code)
 			assert.Contains(t, c.err.String(), "threatconnect doctor: stopped: interrupted")
-			assert.Contains(t, c.out.String(), " 0 failed, ", "what was interrupted has not failed")
+			assert.Contains(t, c.out.String(), " 0 failed, ", "an interrupted check has not failed")
 		})
 		if !stopped {
 			assert.Greater(t, at, 30, "the command was stopped at every request")
@@ -50,7 +50,7 @@ func TestCleanUpAfterStop(t *testing.T) {
 	}
 }
 
-// TestCleanUpAfterErrors makes requests of the writing part fail.
+// TestCleanUpAfterErrors makes requests of --write fail. Nothing may be left behind.
 func TestCleanUpAfterErrors(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []threatconnecttest.FaultKind{threatconnecttest.FaultStatus, threatconnecttest.FaultLostReply, threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML} {
@@ -94,7 +94,7 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// A deletion that is confirmed and does not happen is reported.
+// The doctor reports an item that still exists after a confirmed deletion.
 func TestUntrueDeletion(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)

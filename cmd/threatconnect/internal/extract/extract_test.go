@@ -91,7 +91,7 @@ func TestExtract(t *testing.T) {
 	}
 }
 
-// Every type that ioc.Extract finds can be asked for, and every one that can be asked for is found.
+// The values of --type are exactly the types that ioc.Extract finds.
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	found := map[ioc.Type]bool{}
@@ -142,10 +142,10 @@ func TestUnreadableTexts(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		"one of two files is missing":       {[]string{"no-such-file", good}, cli.Partial, "extract: no-such-file: no such file or directory"},
-		"the only file is missing":          {[]string{"no-such-file"}, cli.Failure, "extract: no-such-file: no such file or directory"},
-		"a folder and a text in UTF-16":     {[]string{dir, utf16}, cli.Failure, "utf16.txt: text is in UTF-16; convert it to UTF-8"},
-		"standard input fails in the midst": {[]string{"-", good}, cli.Partial, "extract: standard input: disk on fire"},
+		"one of two files is missing":   {[]string{"no-such-file", good}, cli.Partial, "extract: no-such-file: no such file or directory"},
+		"the only file is missing":      {[]string{"no-such-file"}, cli.Failure, "extract: no-such-file: no such file or directory"},
+		"a folder and a text in UTF-16": {[]string{dir, utf16}, cli.Failure, "utf16.txt: text is in UTF-16; convert it to UTF-8"},
+		"standard input fails midway":   {[]string{"-", good}, cli.Partial, "extract: standard input: disk on fire"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -196,7 +196,7 @@ func TestExtractEndsWhileItWaitsForText(t *testing.T) {
 	assert.Equal(t, "threatconnect extract: stopped: context canceled\n", stderr.String())
 }
 
-// full is a disk without space.
+// full is a writer to a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }

@@ -16,8 +16,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// randomFeed returns lines of all kinds: correct ones, repeated ones, ones that break a rule, reserved values, groups,
-// references to groups that exist or not, and items that the platform refuses or saves in part.
+// randomFeed returns lines of all kinds: valid, repeated and invalid ones, reserved values, groups, references to
+// existing and missing groups, and items that the platform refuses or saves in part.
 func randomFeed(random *rand.Rand, lines int) string {
 	var b strings.Builder
 	for range lines {
@@ -44,7 +44,7 @@ func randomFeed(random *rand.Rand, lines int) string {
 	return b.String()
 }
 
-// Every entry of every feed has one outcome, whatever the flags, whatever fails, and whenever the run is interrupted.
+// Every entry of a feed has exactly one outcome, whatever the flags, faults and interruptions of the run.
 func TestEveryEntryHasOneOutcome(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
@@ -72,8 +72,8 @@ func TestEveryEntryHasOneOutcome(t *testing.T) {
 				switch random.IntN(5) {
 				case 0:
 					time.AfterFunc(time.Duration(random.IntN(300))*time.Millisecond, func() { stop(errors.New("interrupted")) })
-				case 1: // the platform goes away in the middle
-					require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/batch", Skip: 1 + random.IntN(8), Times: -1, Probability: 1})) // which need not strike if there are fewer jobs
+				case 1: // an outage begins during the import
+					require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/batch", Skip: 1 + random.IntN(8), Times: -1, Probability: 1})) // with a Probability, it need not strike: there may be fewer jobs
 					extra = append(extra, "--retry-for", "100ms")
 				case 2:
 					extra = append(extra, "--dry-run")
@@ -91,10 +91,10 @@ func TestEveryEntryHasOneOutcome(t *testing.T) {
 	}
 }
 
-// outcomesOf checks the summary of a run, also by type and by rule.
+// outcomesOf requires that the totals in the summary of a run equal its counts by type and by rule.
 func outcomesOf(t *testing.T, r result, args string) report {
 	t.Helper()
-	s := reportOf(t, r) // which adds the outcomes up
+	s := reportOf(t, r) // checks the sum of the outcomes
 	sum := kindSeen{}
 	for _, k := range s.Types {
 		sum.Sent += k.Sent

@@ -77,7 +77,7 @@ func TestFeedArrivesWithEverythingInIt(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
-	for run := 1; run <= 2; run++ { // a feed runs every day
+	for run := 1; run <= 2; run++ { // feeds are imported every day
 		r := e.feed(sample).run(t.Context(), "--input", "-", "--tag", "daily", "--json")
 		s := reportOf(t, r)
 		require.Equal(t, 0, r.exit, r.stderr)
@@ -137,7 +137,7 @@ func TestColumnsMapCSV(t *testing.T) {
 	assert.Equal(t, []string{"one", "two"}, ind.Tags)
 }
 
-// What reaches an owner reaches firewalls. There is no flag for private values; --allow-documentation is for tests.
+// Values in an owner reach firewalls. No flag allows private values, and --allow-documentation is for tests.
 func TestThreatReservedValuesAreNotImported(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -163,7 +163,7 @@ func TestThreatReservedValuesAreNotImported(t *testing.T) {
 	assert.Equal(t, 0, s.Exit, "skipped entries have no effect on the exit code")
 	assert.EqualValues(t, 4, s.Skipped)
 	assert.EqualValues(t, 2, s.Imported)
-	assert.True(t, srv.Has(owner, "Host", "www.google.com"), "no list has it")
+	assert.True(t, srv.Has(owner, "Host", "www.google.com"), "it is on no list")
 
 	list := filepath.Join(t.TempDir(), "popular.txt")
 	require.NoError(t, os.WriteFile(list, []byte("# popular\ngoogle.com\n8.8.8.0/24\n"), 0o600))
@@ -294,7 +294,7 @@ func TestBadSituationsEndWithOneClearMessage(t *testing.T) {
 		args []string
 		want string
 	}{
-		"a file that is not there":   {e, []string{"--input", filepath.Join(dir, "none")}, "no such file"},
+		"a missing file":             {e, []string{"--input", filepath.Join(dir, "none")}, "no such file"},
 		"a directory":                {e, []string{"--input", dir}, "is a directory"},
 		"an empty feed":              {e.feed(""), nil, "the feed is empty"},
 		"a feed of comments":         {e.feed("# 0 entries\n"), nil, "the feed is empty"},
@@ -307,7 +307,7 @@ func TestBadSituationsEndWithOneClearMessage(t *testing.T) {
 			t.Parallel()
 			e := c.env
 			if e.stdin == nil {
-				e = e.feed("one.example\n") // nothing is wrong with it
+				e = e.feed("one.example\n") // a valid feed
 			}
 			out := t.TempDir()
 			r := e.run(t.Context(), append([]string{"--input", "-", "--tc_out_path", out}, c.args...)...)
@@ -335,27 +335,27 @@ func TestWrongFlags(t *testing.T) {
 	}{
 		"no owner":                        {e.with("TC_OWNER", ""), nil, "--owner is missing"},
 		"credentials without an instance": {env{vars: map[string]string{"TC_SECRET_KEY": "s"}}, nil, "no instance"},
-		"a flag that does not exist":      {e, []string{"--bogus"}, "is not a flag of this command"},
+		"an unknown flag":                 {e, []string{"--bogus"}, "is not a flag of this command"},
 		"an argument":                     {e, []string{"feed.txt"}, "is not a flag"},
-		"a format that does not exist":    {e, []string{"--format", "pdf"}, "must be one of"},
+		"an unknown format":               {e, []string{"--format", "pdf"}, "must be one of"},
 		"csv without columns":             {e, []string{"--format", "csv"}, "--columns is missing"},
 		"columns without csv":             {e, []string{"--columns", "url=value"}, "--format csv"},
 		"bad columns":                     {e, []string{"--format", "csv", "--columns", "url"}, "--columns: column map"},
-		"a rating that does not exist":    {e, []string{"--rating", "6"}, "--rating must be 0 to 5"},
+		"a rating that is too high":       {e, []string{"--rating", "6"}, "--rating must be 0 to 5"},
 		"a confidence that is too high":   {e, []string{"--confidence", "101"}, "--confidence must be 0 to 100"},
 		"a negative number of bytes":      {e, []string{"--max-bytes", "-1"}, "--max-bytes must be"},
-		"bytes that are too few":          {e, []string{"--max-bytes", "10"}, "--max-bytes must be"},
-		"a write type that is none":       {e, []string{"--attributes", "merge"}, "must be singleton"},
+		"too few bytes":                   {e, []string{"--max-bytes", "10"}, "--max-bytes must be"},
+		"an unknown write type":           {e, []string{"--attributes", "merge"}, "must be singleton"},
 		"a tag that is too long":          {e, []string{"--tag", strings.Repeat("x", 129)}, "128 characters"},
 		"a tag that is the owner":         {e, []string{"--tag", "example source"}, "tag the kind of threat instead"},
-		"a share of nothing":              {e, []string{"--max-share", "0"}, "--max-share must be"},
+		"a share of 0":                    {e, []string{"--max-share", "0"}, "--max-share must be"},
 		"full without a state":            {e, []string{"--full"}, "--full is for --state"},
-		"a limit that is none":            {e, []string{"--max-invalid", "-1"}, "must be a number"},
-		"a limit over all":                {e, []string{"--max-invalid", "101%"}, "must be a number"},
+		"a negative limit":                {e, []string{"--max-invalid", "-1"}, "must be a number"},
+		"a limit over 100%":               {e, []string{"--max-invalid", "101%"}, "must be a number"},
 		"no time to retry":                {e, []string{"--retry-for", "0s"}, "--retry-for"},
 		"an unprotected URL":              {e, []string{"--input", "http://feed.example/"}, "use https://"},
 		"headers for a file":              {e, []string{"--header-file", "h"}, "are for an --input of https://"},
-		"a size that is none":             {e, []string{"--max-size", "much"}, "must be a size"},
+		"an invalid size":                 {e, []string{"--max-size", "much"}, "must be a size"},
 		"a state without an instance":     {env{}, []string{"--state", "s"}, "need an instance"},
 		"a log that cannot be written":    {e, []string{"--tc_log_path", filepath.Join(t.TempDir(), "none")}, "--tc_log_path: "},
 	} {
@@ -381,7 +381,7 @@ func TestTagThatBeginsWithTheOwnerIsReported(t *testing.T) {
 	r := to(t, srv).feed(`{"type":"Host","summary":"a.example","tags":["Example Source"]}`+"\n").run(t.Context(), "--input", "-", "--tag", "Example Source C2")
 	assert.Equal(t, 0, r.exit)
 	assert.Contains(t, r.stderr, `The tag "Example Source C2" begins with the name of the owner`)
-	assert.Contains(t, r.stderr, "level=WARN", "the tag in the feed, which repeats the name")
+	assert.Contains(t, r.stderr, "level=WARN", "the tag in the feed repeats the name of the owner")
 	assert.Contains(t, r.stderr, "tag")
 }
 
@@ -443,7 +443,7 @@ func TestInterruptWhileTheFeedIsAwaited(t *testing.T) {
 		ctx, stop := context.WithCancelCause(t.Context())
 		r, w := io.Pipe()
 		defer w.Close()
-		e.stdin = io.MultiReader(readerFunc(func([]byte) (int, error) { // the command reads
+		e.stdin = io.MultiReader(readerFunc(func([]byte) (int, error) { // the command has begun to read
 			stop(errors.New("interrupt signal received"))
 			return 0, io.EOF
 		}), r)
@@ -514,7 +514,7 @@ func TestMessageAndLog(t *testing.T) {
 	assert.Equal(t, maxErrors, bytes.Count(b, []byte("msg=invalid")), "the first ones only")
 }
 
-// fullDisk refuses every byte.
+// fullDisk is a writer that always fails.
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
@@ -563,7 +563,7 @@ func TestDryRunSendsNothing(t *testing.T) {
 	assert.Equal(t, 3, s.Exit)
 	assert.Contains(t, s.Message, "1 item would be imported into Example Source, 1 unchanged, 1 invalid (--max-invalid is 0)")
 	s = reportOf(t, e.feed(feed).run(t.Context(), args...))
-	assert.EqualValues(t, 2, s.Unchanged, "the next run goes on as if nothing had happened")
+	assert.EqualValues(t, 2, s.Unchanged, "dry runs do not affect the next run")
 }
 
 func TestRemovalNeedsIndicatorsToCompareWith(t *testing.T) {

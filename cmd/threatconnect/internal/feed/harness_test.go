@@ -40,7 +40,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// result is what a run leaves behind.
+// result is the exit code and output of a run.
 type result struct {
 	exit           int
 	stdout, stderr string
@@ -55,7 +55,7 @@ type env struct {
 	transport http.RoundTripper // for downloads
 }
 
-// to returns the environment for a server on a port. Documentation values may be imported.
+// to serves srv on a port and returns the environment of a client. Its flags allow documentation values.
 func to(t *testing.T, srv *threatconnecttest.Server) env {
 	t.Helper()
 	s := httptest.NewServer(srv)
@@ -101,7 +101,7 @@ func (e env) runTo(ctx context.Context, stdout, stderr io.Writer, args ...string
 	return cli.Run(ctx, root, env, slices.Concat([]string{"feed"}, e.args, args))
 }
 
-// report is the summary that --json prints, by its names.
+// report is the summary that --json prints.
 type report struct {
 	Message     string     `json:"message"`
 	Exit        int        `json:"exit"`
@@ -156,7 +156,8 @@ type ruleSeen struct {
 	Lines   []int  `json:"lines"`
 }
 
-// reportOf reads what --json printed, which must be all that was printed. Every entry has one outcome.
+// reportOf decodes the output of --json. It requires that nothing else was printed and that every entry has one
+// outcome.
 func reportOf(t *testing.T, r result) report {
 	t.Helper()
 	var s report

@@ -12,7 +12,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-// childArgs is the variable with the arguments of the command, in JSON, for processes that tests kill.
+// childArgs is the environment variable that contains the command's arguments, in JSON, in processes that tests kill.
 const childArgs = "FEED_TEST_ARGS"
 
 func TestMain(m *testing.M) {

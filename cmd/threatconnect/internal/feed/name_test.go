@@ -32,7 +32,7 @@ func TestTheNameOfAFeedIsTheSameInEveryRun(t *testing.T) {
 	}
 }
 
-// The flags choose the xids of a feed: by its name, or as they are.
+// The XIDs of groups depend on the name of the feed, unless --raw-xids is set.
 func TestFeedsOfOneOwnerHaveGroupsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)

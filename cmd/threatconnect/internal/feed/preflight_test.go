@@ -35,8 +35,8 @@ func TestPreflightNamesTheCause(t *testing.T) {
 		"a wrong secret":                {e.with("TC_SECRET_KEY", "wrong"), "check TC_ACCESS_ID and TC_SECRET_KEY"},
 		"a wrong token":                 {token, "get a new one for TC_TOKEN"},
 		"a base URL without /api":       {e.with("TC_BASE_URL", strings.TrimSuffix(e.vars["TC_BASE_URL"], "/api")), "is /api missing"},
-		"a base URL that is none":       {e.with("TC_BASE_URL", "tc.example/api"), "base URL"},
-		"an owner that is not known":    {e.with("TC_OWNER", "Nobody"), `the API user sees no owner "Nobody"; it sees "Example`},
+		"an invalid base URL":           {e.with("TC_BASE_URL", "tc.example/api"), "base URL"},
+		"an unknown owner":              {e.with("TC_OWNER", "Nobody"), `the API user sees no owner "Nobody"; it sees "Example`},
 		"a read-only owner":             {e.with("TC_OWNER", "Library"), `the API user may not import into the owner "Library": give it a role`},
 		"a read-only owner, in 403":     {to(t, odd).with("TC_OWNER", "Library"), `may not import into the owner "Library"`},
 		"an instance without batch API": {off, "the instance has no batch API"},
@@ -86,7 +86,7 @@ func TestWrongPortFailsSoon(t *testing.T) {
 	assert.Less(t, time.Since(began), 15*time.Second)
 }
 
-// A host that accepts connections and never answers is given up after 12 seconds.
+// A run fails within 15 seconds if the host accepts connections but never answers.
 func TestSilentHostFailsSoon(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestSilentHostFailsSoon(t *testing.T) {
 	})
 }
 
-// inBubble returns an importer for a server in the process, as the bubbles of synctest need it.
+// inBubble returns an importer that reaches srv without a network, for use in a synctest bubble.
 func inBubble(t *testing.T, srv *threatconnecttest.Server, retryFor time.Duration, feed string) *importer {
 	t.Helper()
 	c := &config{input: "-", owner: owner, attributes: threatconnect.WriteSingleton, retryFor: retryFor, allowDocumentation: true, format: feeds.FormatList}
@@ -125,7 +125,7 @@ func TestOutageIsReported(t *testing.T) {
 		err := im.importAll(t.Context())
 		require.Error(t, err)
 		took := time.Since(began)
-		assert.Greater(t, took, 40*time.Second, "--retry-for, as far as the last backoff allows")
+		assert.Greater(t, took, 40*time.Second, "the next backoff would exceed --retry-for")
 		assert.Less(t, took, 2*time.Minute)
 		im.progress.close()
 		said := im.env.Stderr.(*buffer).String()

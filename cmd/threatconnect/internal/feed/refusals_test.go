@@ -14,7 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-// A feed can break as many rules as it likes, with as many texts, and have as many attribute types.
+// Memory and output are bounded, however many rules a feed breaks, with however many texts and attribute types.
 func TestThreatRefusalsAreBounded(t *testing.T) {
 	t.Parallel()
 	var r refusals
@@ -60,7 +60,7 @@ func TestThreatRefusalsAreBounded(t *testing.T) {
 	assert.Less(t, size, maxAttributes*256)
 }
 
-// The platform's words repeat values, so only the attribute type is taken from them, if the feed has it.
+// Error texts of the platform repeat values, so only an attribute type that the feed contains is quoted from them.
 func TestOnlyAttributeTypesOfTheFeedAreNamed(t *testing.T) {
 	t.Parallel()
 	types := map[string]bool{"Source": true}

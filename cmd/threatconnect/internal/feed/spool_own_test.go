@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// A saved feed that others can write, and a spool that others can write to, are not imported.
+// A saved feed or a spool that other users can write to is not imported.
 func TestSpoolsOfOthersAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

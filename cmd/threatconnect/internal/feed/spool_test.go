@@ -21,7 +21,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// hosts returns lines of a feed. The attribute of a host contains the version.
+// hosts returns feed lines for the hosts from to to-1, each with the version in an attribute.
 func hosts(from, to, version int) string {
 	var b strings.Builder
 	for i := from; i < to; i++ {
@@ -38,15 +38,15 @@ func saved(t *testing.T, dir string) []string {
 	return names
 }
 
-// interrupted runs an import that is interrupted when two of its jobs are done.
+// interrupted runs an import and interrupts it when its second job is created.
 func interrupted(t *testing.T, e env, srv *threatconnecttest.Server, args ...string) report {
 	t.Helper()
 	ctx, stop := context.WithCancelCause(t.Context())
 	jobs := len(srv.Jobs())
-	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Hour, Method: http.MethodPost, Route: "/v2/batch", Skip: 3, Times: -1, Probability: 1})) // which need not strike if the import is interrupted in time
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Hour, Method: http.MethodPost, Route: "/v2/batch", Skip: 3, Times: -1, Probability: 1})) // with a Probability, it need not strike: the interruption may come first
 	defer srv.ClearFaults()
 	go func() {
-		for len(srv.Jobs()) < jobs+3 { // one is that of the preflight
+		for len(srv.Jobs()) < jobs+3 { // one is the preflight's
 			time.Sleep(time.Millisecond)
 		}
 		stop(errors.New("interrupted"))
@@ -80,14 +80,14 @@ func TestSpoolFinishesAnInterruptedImport(t *testing.T) {
 			require.True(t, ok)
 			want := 1
 			if i >= 90 && i < 100 {
-				want = 2 // of both feeds
+				want = 2 // one from each feed
 			}
 			require.Len(t, ind.Attributes, want, "%d: each item once", i)
 		}
 	}
 }
 
-// The state chooses the same items again, so that the import in the spool is resumed.
+// After an interruption, the state selects the same items again, so the import in the spool is resumed.
 func TestSpoolResumesWithTheState(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -143,7 +143,7 @@ func TestSpoolRemovesStaleOfTheNewestFeedOnly(t *testing.T) {
 	assert.EqualValues(t, 50, s.Removed)
 	assert.Equal(t, 100, srv.Counts(owner).Indicators)
 	after, _ := srv.Indicator(owner, "Host", "h120.example")
-	assert.Equal(t, before.ID, after.ID, "the first feed lacks it, and must not remove it")
+	assert.Equal(t, before.ID, after.ID, "the interrupted feed lacks it, but must not remove it")
 }
 
 func TestSpoolKeepsTheListsOfTheInterruptedImport(t *testing.T) {
@@ -224,7 +224,7 @@ func TestSpoolWithADamagedJournalKeepsTheFeed(t *testing.T) {
 	assert.Len(t, saved(t, dir), 1)
 }
 
-// A feed that is unreadable does not stay in the spool, where it would be tried in every run.
+// An unreadable feed does not stay in the spool, where every run would try it again.
 func TestSpoolDoesNotKeepUnreadableFeeds(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -257,7 +257,7 @@ func TestSpoolDoesNotKeepUnreadableFeeds(t *testing.T) {
 	assert.Contains(t, s.Message, "remove it to give up the interrupted import")
 }
 
-// A process can die when everything is imported, and before or after the state is saved.
+// If a process dies after the import but before it empties the spool, the next run imports nothing again.
 func TestSpoolRecognizesACompleteImport(t *testing.T) {
 	t.Parallel()
 	feed := hosts(0, 100, 1) + `{"type":"Host","summary":"bad.example","attributes":[{"type":"No Such Attribute","value":"v"}]}` + "\n"
@@ -322,7 +322,7 @@ func newKilled(t *testing.T, seed uint64, env env, flags ...string) *killed {
 func (k *killed) feed() string  { return filepath.Join(k.dir, "feed.jsonl") }
 func (k *killed) spool() string { return filepath.Join(k.dir, "spool") }
 
-// run runs a process, which is killed after limit unless that is 0.
+// run runs the import in a process and kills it after limit, unless that is 0.
 func (k *killed) run(limit time.Duration) (r result, finished bool) {
 	k.t.Helper()
 	cmd := exec.CommandContext(k.t.Context(), os.Args[0])
@@ -344,13 +344,13 @@ func (k *killed) run(limit time.Duration) (r result, finished bool) {
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}, finished
 }
 
-// moment returns a time after which a process is killed.
+// moment returns a random limit for run.
 func (k *killed) moment() time.Duration {
 	return time.Duration(20+k.random.IntN(500)) * time.Millisecond
 }
 
-// The process is killed at random moments, and the feed changes meanwhile. In the end, every item of both feeds was
-// imported once.
+// The process is killed at random moments while the feed changes. In the end, every item of both feeds is imported
+// once.
 func TestKilledImportsAreFinished(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
@@ -361,7 +361,7 @@ func TestKilledImportsAreFinished(t *testing.T) {
 			k := newKilled(t, seed, to(t, srv), []string{"--merge=true", "--merge=false"}[seed%2])
 			require.NoError(t, os.WriteFile(k.feed(), []byte(hosts(0, 400, 1)+"0177.1\n"), 0o600))
 			begun := false
-			for !begun { // it is interrupted when the feed is in the spool
+			for !begun { // until the feed is in the spool
 				_, finished := k.run(k.moment())
 				begun = finished || len(saved(t, k.spool())) > 0
 			}

@@ -17,7 +17,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// aHost is a line of a feed.
+// aHost returns a feed line with a host.
 func aHost(n, rating int, groups ...string) string {
 	xids := ""
 	if len(groups) > 0 {
@@ -26,12 +26,12 @@ func aHost(n, rating int, groups ...string) string {
 	return fmt.Sprintf(`{"type":"Host","summary":"h%d.example","rating":%d%s}`, n, rating, xids) + "\n"
 }
 
-// aThreat is a line of a feed.
+// aThreat returns a feed line with a threat.
 func aThreat(xid string) string {
 	return `{"group":{"type":"Threat","name":"` + xid + `","xid":"` + xid + `"}}` + "\n"
 }
 
-// runs are runs of one feed against one server with one state.
+// runs runs the command several times, with one server and one state.
 type runs struct {
 	t     *testing.T
 	srv   *threatconnecttest.Server
@@ -52,7 +52,7 @@ func (r *runs) run(feed string, args ...string) (report, result) {
 	return reportOf(r.t, res), res
 }
 
-// uploads are the files of the last run.
+// uploads returns the batch files of the last run.
 func (r *runs) uploads() string {
 	all := ""
 	for _, q := range r.srv.Requests() {
@@ -100,7 +100,7 @@ func TestSecondRunSendsChangesOnly(t *testing.T) {
 	assert.InDelta(t, 5, *got.Rating, 0)
 
 	s, _ = r.run(today, "--tag", "new")
-	assert.EqualValues(t, 4, s.Imported, "another tag is another content")
+	assert.EqualValues(t, 4, s.Imported, "another tag changes every item")
 	s, _ = r.run(today, "--tag", "new", "--full")
 	assert.EqualValues(t, 4, s.Imported)
 	assert.Equal(t, "a full run was requested", s.Full)
@@ -176,7 +176,7 @@ func TestRefusedItemsAreSentAgain(t *testing.T) {
 		assert.EqualValues(t, 2, s.Unchanged)
 		assert.EqualValues(t, 1, s.Failed)
 		assert.Contains(t, s.Errors[0].Rule, "in part")
-		assert.Equal(t, 2, s.Errors[0].Line, "lines are those of the feed, also if not all were sent")
+		assert.Equal(t, 2, s.Errors[0].Line, "line numbers are those of the feed, even if not all lines were sent")
 	}
 }
 
@@ -208,7 +208,7 @@ func TestStateInTheDataStore(t *testing.T) {
 	_, res := r.run(aHost(1, 1))
 	assert.Equal(t, 1, res.exit)
 	assert.Contains(t, res.stderr, "must be an API token")
-	assert.Zero(t, r.srv.Counts(owner).Indicators, "nothing is sent before")
+	assert.Zero(t, r.srv.Counts(owner).Indicators, "nothing is sent")
 	r.env.vars = map[string]string{"TC_BASE_URL": r.env.vars["TC_BASE_URL"], "TC_TOKEN": r.srv.Token(), "TC_OWNER": owner}
 	s, _ := r.run(aHost(1, 1))
 	assert.EqualValues(t, 1, s.Imported)
@@ -242,7 +242,7 @@ func TestThreatStaleRemovalsAreLimited(t *testing.T) {
 	assert.Equal(t, []int64{9, 1, 1, 1}, []int64{s.Unchanged, s.Vanished, s.Stale, s.Removed})
 	assert.InDelta(t, 0.1, s.StaleShare, 0)
 	assert.Equal(t, "Nothing to import into Example Source, 9 unchanged, 1 stale removed.", s.Message)
-	assert.Equal(t, 10, r.srv.Counts(owner).Indicators, "nine hosts, and an address, a type that the feed lacks")
+	assert.Equal(t, 10, r.srv.Counts(owner).Indicators, "nine hosts, and an address, because the feed has no addresses")
 
 	few := aHost(1, 1) + aHost(2, 2)
 	s, res = r.run(few, "--remove-stale")
@@ -319,7 +319,7 @@ func TestRemovedGroupComesBack(t *testing.T) {
 		threatconnect.BatchItems(slices.Values([]threatconnect.BatchItem{group})))
 	require.NoError(t, err)
 	s, _ := r.run(text + aHost(2, 1, "x-1"))
-	assert.EqualValues(t, 2, s.Unchanged, "the state does not show it")
+	assert.EqualValues(t, 2, s.Unchanged, "the state does not know that the group was deleted")
 	assert.EqualValues(t, 1, s.Failed)
 	s, res := r.run(text + aHost(2, 1, "x-1"))
 	assert.Equal(t, 0, res.exit, res.stderr)

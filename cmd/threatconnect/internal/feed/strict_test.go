@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A server that is stricter than that of the SDK breaks one request in twenty. Every valid item is imported once.
+// A server that is stricter than the SDK's test server fails one request in twenty. Every valid item is imported once.
 func TestStrictServerWithFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(2) {
@@ -47,8 +47,8 @@ func TestStrictServerWithASmallLimit(t *testing.T) {
 	assert.Equal(t, links, srv.linked, "each once")
 }
 
-// strictFeed returns a feed of hosts and addresses, some with one of four groups, with 3 lines that break a rule and 20
-// hosts that only the server refuses. It also returns what the server must have in the end.
+// strictFeed returns a feed of hosts and addresses, some with one of four groups, with 3 invalid lines and 20 hosts
+// that only the server refuses. It also returns the indicators and links that the server must have in the end.
 func strictFeed() (feed string, indicators, links map[string]int) {
 	var b strings.Builder
 	indicators, links = map[string]int{}, map[string]int{}

@@ -23,18 +23,18 @@ import (
 	"time"
 )
 
-// strictServer serves what an import needs and nothing else. It shares no code with the test server of the SDK and is
-// stricter: everything unexpected is a complaint. It has an owner, groups and indicators, and breaks a share of the
+// strictServer serves only the requests of an import. It shares no code with the SDK's test server and is stricter: it
+// complains about everything unexpected. It stores the groups and indicators of one owner, and fails a share of the
 // requests.
 type strictServer struct {
 	id, secret, owner string
-	limit             int                       // bytes of a file
-	faults            func() (kind strictFault) // decides for every request
+	limit             int                       // maximum size of a file in bytes
+	faults            func() (kind strictFault) // called for each request
 
 	mu         sync.Mutex
 	jobs       []*strictJob
 	groups     map[string]bool
-	indicators map[string]int // "Type value": how often it went in
+	indicators map[string]int // "Type value": how often it was imported
 	linked     map[string]int // "value xid": how often they were associated
 	complaints []string
 	struck     map[strictFault]int
@@ -55,7 +55,7 @@ const (
 type strictJob struct {
 	state   string // Created, Running, Completed
 	looks   int    // polls until it is Completed
-	late    bool   // the error file is not there when it is asked for the first time
+	late    bool   // the first request for the error file fails
 	ok      int
 	refused []strictError
 }
@@ -80,7 +80,7 @@ func newStrictServer(owner string, seed uint64, rate float64) *strictServer {
 	}
 }
 
-// complain notes what a client must not do.
+// complain records a mistake of the client.
 func (s *strictServer) complain(format string, args ...any) {
 	s.complaints = append(s.complaints, fmt.Sprintf(format, args...))
 }
@@ -176,7 +176,7 @@ func (s *strictServer) answer(r *http.Request) (int, map[string]string, []byte) 
 	return failure(http.StatusNotFound, "The requested resource was not found")
 }
 
-// unsigned returns what is wrong with the headers of a request, or "".
+// unsigned returns the first mistake in the headers of a request, or "".
 func (s *strictServer) unsigned(r *http.Request) string {
 	stamp := r.Header.Get("Timestamp")
 	n, err := strconv.ParseInt(stamp, 10, 64)
@@ -198,7 +198,7 @@ func (s *strictServer) unsigned(r *http.Request) string {
 	return ""
 }
 
-// strictly decodes JSON without unknown members.
+// strictly decodes one JSON value and refuses unknown members.
 func strictly(text []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
@@ -255,7 +255,7 @@ func (s *strictServer) upload(r *http.Request, id string, body []byte) (int, map
 		return failure(http.StatusBadRequest, fmt.Sprintf("File size greater than allowable limit of %d", s.limit))
 	}
 	j.state = "Running"
-	if string(body) != emptyFile { // that of the preflight
+	if string(body) != emptyFile { // the preflight's file
 		s.process(j, body)
 	}
 	return http.StatusAccepted, jsonHeader, []byte(`{"status":"Queued"}`)
@@ -291,7 +291,7 @@ type (
 	strictTag       struct{ Name string }
 )
 
-// process stores the correct items of a file, and refuses the others.
+// process stores the valid items of a file and refuses the others.
 func (s *strictServer) process(j *strictJob, body []byte) {
 	var f strictFile
 	if err := strictly(body, &f); err != nil || bytes.Contains(body, []byte("null")) || len(f.Group)+len(f.Indicator)+len(f.Association) == 0 {
@@ -370,7 +370,7 @@ func (s *strictServer) errors(id string) (int, map[string]string, []byte) {
 	case j.state != "Completed":
 		s.complain("job %s: errors of a job that is %s", id, j.state)
 		return failure(http.StatusBadRequest, "Batch still in "+j.state+" state")
-	case len(j.refused) == 0 || j.late: // the file can come a moment after the end
+	case len(j.refused) == 0 || j.late: // the file can appear a moment after the end of the job
 		j.late = false
 		return failure(http.StatusNotFound, "The requested resource was not found")
 	}
@@ -382,7 +382,7 @@ func (s *strictServer) errors(id string) (int, map[string]string, []byte) {
 	return http.StatusOK, map[string]string{"Content-Type": "application/octet-stream ; boundary="}, zipped.Bytes()
 }
 
-// env is the environment for the server on a port.
+// env serves s on a port and returns the environment of a client.
 func (s *strictServer) env(t *testing.T) env {
 	t.Helper()
 	port := httptest.NewServer(s)

@@ -75,7 +75,7 @@ func TestDownloadIsSkippedIfNotModified(t *testing.T) {
 		assert.True(t, got.NotModified)
 		assert.Zero(t, got.Read)
 		assert.Contains(t, got.Message, "the feed has not changed since the last run")
-		assert.Len(t, srv.Jobs(), jobs+1, "only that of the preflight")
+		assert.Len(t, srv.Jobs(), jobs+1, "only the preflight's")
 
 		got = run("--full")
 		assert.False(t, got.NotModified)
@@ -89,7 +89,7 @@ func TestDownloadIsSkippedIfNotModified(t *testing.T) {
 		assert.EqualValues(t, 2, got.Unchanged)
 		assert.EqualValues(t, 1, got.Imported)
 
-		list := filepath.Join(dir, "exclude.txt") // other flags or lists: the feed is read although it is the same
+		list := filepath.Join(dir, "exclude.txt") // other flags or lists: the feed is read although it was not modified
 		require.NoError(t, os.WriteFile(list, []byte("four.example\n"), 0o600))
 		args = append(args, "--tag", "phishing", "--exclude", list)
 		got = run()
@@ -108,7 +108,7 @@ func TestDownloadIsSkippedIfNotModified(t *testing.T) {
 	assert.NotContains(t, string(log), "for the provider")
 }
 
-// A run that did not succeed is repeated, also if the feed has not been modified.
+// After a failed run, the feed is read again even if it was not modified.
 func TestUnmodifiedDownloadIsReadAgainAfterAFailure(t *testing.T) {
 	t.Parallel()
 	p := &provider{feed: "one.example\n" + strings.Repeat("not an indicator\n", 2)}

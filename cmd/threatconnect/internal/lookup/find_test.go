@@ -46,7 +46,7 @@ func TestTooLongLines(t *testing.T) {
 	assert.Contains(t, r.stderr, why)
 }
 
-// Any number of refused lines are reported, in order, and a limited number is in memory.
+// Refused lines are reported in order, and only a limited number of them is in memory.
 func TestManyRefusedLines(t *testing.T) {
 	t.Parallel()
 	const all = 5 * maxAhead
@@ -89,7 +89,7 @@ func TestLineCutOffByAnErrorIsNoValue(t *testing.T) {
 	assert.Contains(t, r.stderr, "lookup: read standard input: broken pipe")
 }
 
-// A line of the input takes less than 1 MiB, however long it is.
+// An input line takes less than 1 MiB of memory, however long it is.
 func TestThreatLookupInputMemoryIsBounded(t *testing.T) {
 	in := io.MultiReader(io.LimitReader(endless{}, 64<<20), strings.NewReader("\nb.example\n"))
 	var before, after runtime.MemStats
@@ -132,7 +132,7 @@ func TestResultsAreInTheOrderOfTheValues(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// lineByLine is standard input of which a line arrives when the result of the line before was written.
+// lineByLine is a standard output that sends the next line to standard input when a result is written.
 type lineByLine struct {
 	read  *io.PipeReader
 	typed *io.PipeWriter
@@ -199,7 +199,7 @@ type writerFunc func()
 
 func (f writerFunc) Write(p []byte) (int, error) { f(); return len(p), nil }
 
-// Every line that has a value is looked up once, and recognized values can be looked up.
+// Every line with a value is read once, in order.
 func FuzzLines(f *testing.F) {
 	for _, s := range []string{"", "www.example.com\n# comment\n\n192.0.2.1", "\ufeffhxxps://evil[.]example/a\r\n", "\ufeff www.example.com", "\x00\n\xff\n#", " # x \n  y  "} {
 		f.Add(s, true)

@@ -19,7 +19,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// result is what a run of the command wrote, and its exit code.
+// result is the exit code and output of a run.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -44,7 +44,7 @@ func runIn(ctx context.Context, env *cli.Env, args ...string) int {
 	return cli.Run(ctx, root, env, append([]string{"lookup"}, args...))
 }
 
-// served returns the environment of a client of srv, which is served on a port.
+// served serves srv on a port and returns the environment of a client.
 func served(t *testing.T, srv *threatconnecttest.Server) map[string]string {
 	t.Helper()
 	port := httptest.NewServer(srv)
@@ -52,7 +52,7 @@ func served(t *testing.T, srv *threatconnecttest.Server) map[string]string {
 	return map[string]string{"TC_BASE_URL": port.URL + "/api", "TC_ACCESS_ID": srv.AccessID(), "TC_SECRET_KEY": srv.SecretKey()}
 }
 
-// elements reads the JSON that lookup wrote.
+// elements decodes the JSON that lookup wrote.
 func elements(t *testing.T, r result) []element {
 	t.Helper()
 	var all []element
@@ -247,7 +247,7 @@ func TestJSON(t *testing.T) {
 	assert.Equal(t, []record{}, all[2].Owners)
 	assert.Empty(t, all[2].Error)
 	assert.NotContains(t, r.stdout, `"tags":null`)
-	assert.NotContains(t, r.stdout, `"groups"`, "which are details")
+	assert.NotContains(t, r.stdout, `"groups"`, "groups need --details")
 
 	all = elements(t, run(t, nil, "198.51.100.7\n\n203.0.113.42\n", "--json", "--details"))
 	assert.Equal(t, []int{1, 3}, []int{all[0].Line, all[1].Line})
@@ -255,7 +255,7 @@ func TestJSON(t *testing.T) {
 	assert.Equal(t, group{all[1].Owners[1].Groups[0].ID, "Incident", "Invoice lures in October"}, all[1].Owners[1].Groups[0])
 	assert.Equal(t, []string{"TLP:AMBER"}, all[1].Owners[1].SecurityLabels)
 	assert.Len(t, all[1].Owners[1].Attributes, 2)
-	assert.Equal(t, []group{}, all[1].Owners[0].Groups, "read, and empty")
+	assert.Equal(t, []group{}, all[1].Owners[0].Groups, "an empty list shows that groups were read")
 }
 
 func TestJSONOfNothingIsAnEmptyArray(t *testing.T) {
@@ -266,7 +266,7 @@ func TestJSONOfNothingIsAnEmptyArray(t *testing.T) {
 	assert.Contains(t, r.stderr, "there is nothing to look up")
 }
 
-// Every oddity of an instance gives the same results.
+// The results are the same with every oddity of an instance.
 func TestOddities(t *testing.T) {
 	t.Parallel()
 	var want []element

@@ -15,7 +15,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// newOutput returns an output to a terminal of a width, and what it writes.
+// newOutput returns an output for a terminal of this width, and the buffer that it writes to.
 func newOutput(width int, color bool) (*output, *bytes.Buffer) {
 	var stdout bytes.Buffer
 	return &output{command: &command{env: &cli.Env{Stdout: &stdout}}, width: width, color: color}, &stdout
@@ -23,7 +23,7 @@ func newOutput(width int, color bool) (*output, *bytes.Buffer) {
 
 const sha256 = "275A021BBFB6489E54D471899F7DB9D1663FC695EC2FE2A2C4538AABF651FD0F"
 
-// sampleElements returns results with long values, long lists and without a record.
+// sampleElements returns results with long values, with long lists, and without a record.
 func sampleElements() []element {
 	return []element{
 		{Indicator: "https://login.invoices.example/verify?id=7", Found: true, Owners: []record{{
@@ -189,7 +189,7 @@ func TestDetailsShowTheFirstGroups(t *testing.T) {
 	assert.Contains(t, stdout.String(), " 1,200 more; --json lists all\n")
 }
 
-// What the platform sends cannot control the terminal.
+// Text from the platform cannot control the terminal.
 func TestForeignTextIsCleaned(t *testing.T) {
 	t.Parallel()
 	const evil = "a\x1b[2J\u202eb"
@@ -226,7 +226,7 @@ func TestDetailsOfAnInstance(t *testing.T) {
 	assert.Empty(t, r.stderr)
 }
 
-// Groups that cannot be read are an error of the value, and the rest is shown.
+// Groups that cannot be read are reported as an error of the value, and the rest is shown.
 func TestDetailsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)

@@ -17,8 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A client without the credentials cannot fill the memory, one with them not by a length that it announces,
-// and none by a body of any length or without an end.
+// Request bodies cannot exhaust memory, however long they are or claim to be, with and without the credentials.
 func TestThreatSandboxBodiesAreBounded(t *testing.T) { // not parallel: it measures allocations
 	for name, tc := range map[string]struct {
 		sent, announced int64
@@ -52,7 +51,7 @@ func TestThreatSandboxBodiesAreBounded(t *testing.T) { // not parallel: it measu
 				assert.Equal(t, tc.status, w.Code, w.Body)
 			}
 			runtime.ReadMemStats(&after)
-			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(40<<20)) // the race detector makes room twice
+			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(40<<20)) // the race detector doubles the allocations
 			assert.InDelta(t, tc.read, body.read, 64<<10)
 		})
 	}
@@ -69,7 +68,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pipes is a listener for connections in the process.
+// pipes is a listener for in-process connections.
 type pipes chan net.Conn
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -83,8 +82,8 @@ func (p pipes) Accept() (net.Conn, error) {
 func (p pipes) Close() error   { return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// A body that stops arriving ends the connection. One that arrives slowly does not, and neither does a
-// response that takes its time, to a request with or without a body.
+// A body that stops arriving ends the connection. A slow body does not, and neither does a slow response, with or
+// without a request body.
 func TestSilentBodies(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

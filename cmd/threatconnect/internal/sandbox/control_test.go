@@ -15,7 +15,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// desk is a control API without a port.
+// desk is a sandbox and its control API, without a port.
 type desk struct {
 	*testing.T
 	*control
@@ -32,7 +32,7 @@ func newDesk(t *testing.T, o options) desk {
 	return desk{t, c, c.handler()}
 }
 
-// request makes a request that the sandbox takes.
+// request returns a request that the control API accepts.
 func (d desk) request(method, path, body string) *http.Request {
 	r := httptest.NewRequestWithContext(d.Context(), method, path, strings.NewReader(body))
 	r.RemoteAddr, r.Host = "127.0.0.1:50000", "127.0.0.1:8080"
@@ -62,7 +62,7 @@ func read[T any](d desk, path string) (v T) {
 	return v
 }
 
-// get sends a signed request of a client of the API.
+// get sends a signed GET request to the simulated API.
 func (d desk) get(path string) *http.Response {
 	d.Helper()
 	w := httptest.NewRecorder()
@@ -98,7 +98,7 @@ func TestSeedUpdateDelete(t *testing.T) {
 	data := d.call("GET", "data", "")
 	other := newDesk(t, options{})
 	other.call("POST", "seed", data)
-	assert.Equal(t, 1, other.srv.Counts("Example Source").Indicators, "what one sandbox saves, another takes")
+	assert.Equal(t, 1, other.srv.Counts("Example Source").Indicators, "another sandbox can load the data")
 
 	d.call("POST", "delete", `{"indicators":[`+host+`]}`)
 	status, answer := d.send(d.request("GET", controlPath+"indicator?owner=Example%20Source&type=Host&summary=www.example.com", ""))
@@ -173,7 +173,7 @@ func TestRequestLog(t *testing.T) {
 	assert.Empty(t, read[[]requestRow](d, "requests"))
 }
 
-// A wrong signature is explained, and a token is not shown.
+// The request log explains a wrong signature and does not show a token.
 func TestRefusedRequest(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
@@ -258,7 +258,7 @@ func TestSnapshots(t *testing.T) {
 	d.call("POST", "snapshots", `{"name":"empty"}`)
 }
 
-// A name that the sandbox makes up replaces no snapshot, and every name fits into a path.
+// A generated name replaces no snapshot, and every valid name works in a path.
 func TestSnapshotNames(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
@@ -276,7 +276,7 @@ func TestSnapshotNames(t *testing.T) {
 	assert.Len(t, read[[]snapshot](d, "snapshots"), 3)
 }
 
-// After a reset the sandbox is as its flags made it.
+// A reset restores the state that the flags set up.
 func TestReset(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{readOnly: []string{"Feed"}, faults: 100})
@@ -348,7 +348,7 @@ func TestRefusedCalls(t *testing.T) {
 	assert.Contains(t, answer, "--seed")
 }
 
-// zeros returns n bytes of white space.
+// zeros returns a reader of n spaces.
 func zeros(n int64) io.Reader { return io.LimitReader(spaces{}, n) }
 
 type spaces struct{}

@@ -14,11 +14,11 @@ import (
 
 const docs = "../../../../docs/sandbox.md"
 
-// The programs of the documentation run as they are printed.
+// The programs in the documentation run as printed.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		return // it has another shell
+		return // it has no sh
 	}
 	text, err := os.ReadFile(docs)
 	require.NoError(t, err)
@@ -38,11 +38,11 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// The signed call that the page offers to copy is accepted.
+// The sandbox accepts the signed curl command that its page offers to copy.
 func TestSignedCurl(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		return // it has another shell
+		return // it has no sh
 	}
 	_, rest := start(t)
 	_, lines, _ := strings.Cut(rest, "Paste these lines into a shell:\n")

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A page receives everything in the first event, and only changes later.
+// The first event contains everything, and later events only the changes.
 func TestUpdates(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
@@ -25,7 +25,7 @@ func TestUpdates(t *testing.T) {
 	assert.Len(t, u.Owners, 3)
 	assert.NotNil(t, u.Faults)
 	assert.NotNil(t, u.Settings)
-	assert.Zero(t, u.Counts, "what came before the page is not a rate")
+	assert.Zero(t, u.Counts, "requests before the first event do not count")
 
 	u = f.next()
 	assert.Equal(t, update{Uptime: u.Uptime}, u)
@@ -55,7 +55,7 @@ func TestUpdates(t *testing.T) {
 	assert.Empty(t, *u.Faults)
 }
 
-// An event lists so many requests, and counts all.
+// An event lists at most mostInTick requests, but counts all.
 func TestManyRequests(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
@@ -72,7 +72,7 @@ func TestManyRequests(t *testing.T) {
 	assert.EqualValues(t, 3*mostInTick+1, u.Requests[mostInTick-1].ID)
 }
 
-// A page that was disconnected receives the requests that it missed; a page of another run receives everything.
+// A page that reconnects receives the requests that it missed. A page of another run receives everything.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
@@ -86,7 +86,7 @@ func TestResume(t *testing.T) {
 	assert.Len(t, d.newFollower("OTHER-1").next().Requests, 2)
 }
 
-// A page that was disconnected learns that the log or the jobs were cleared in the meantime.
+// A page that reconnects learns that the log or the jobs were cleared in the meantime.
 func TestResumeAfterReset(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
@@ -133,7 +133,7 @@ func TestUpdatesAfterReset(t *testing.T) {
 	assert.Zero(t, u.Owners[2].Indicators)
 }
 
-// The stream is live, and ends with the sandbox, which does not wait for it.
+// The stream sends events immediately, and ends when the sandbox stops, without delaying it.
 func TestEventStream(t *testing.T) {
 	t.Parallel()
 	base, _, stop := startUntil(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recorded is an exchange of the files in testdata/exchanges of package threatconnecttest.
+// recorded is an exchange from testdata/exchanges of package threatconnecttest.
 type recorded struct {
 	Name, Oddities string
 	Clock          time.Time
@@ -38,7 +38,7 @@ type recordedRequest struct {
 	}
 }
 
-// replay makes a request of an exchange.
+// replay sends a request of an exchange and returns the response.
 func (d desk) replay(in recordedRequest) (status int, body string) {
 	d.Helper()
 	length := ""
@@ -64,8 +64,8 @@ func readRecorded(t *testing.T, file string) (all []recorded) {
 	return all
 }
 
-// The exchanges of package threatconnecttest can be replayed to the sandbox with the calls of its
-// control API, as their README says.
+// The exchanges of package threatconnecttest can be replayed against the sandbox with its control API, as their README
+// says.
 func TestExchangesAreReplayed(t *testing.T) {
 	t.Parallel()
 	const folder = "../../../../threatconnecttest/testdata/exchanges"
@@ -73,7 +73,7 @@ func TestExchangesAreReplayed(t *testing.T) {
 	require.NoError(t, err)
 	seed := readRecorded(t, folder+"/seed.json")[0]
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Hour) // the clocks of the files are the start of the bubble
+		time.Sleep(time.Hour) // the clocks in the files show the start of the bubble, and offsets must not be 0
 		d := newDesk(t, options{})
 		for _, file := range files {
 			for _, x := range readRecorded(t, file) {

@@ -34,7 +34,7 @@ func TestJSON(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// The token of the control API is another one in every run, and the printed page carries it.
+// Each run has its own token for the control API, and the printed URL of the page contains it.
 func TestSandboxToken(t *testing.T) {
 	t.Parallel()
 	_, one := start(t)

@@ -56,7 +56,7 @@ func TestThreatSandboxRefusesForeignOrigins(t *testing.T) {
 			if method == "" {
 				method = "GET"
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // events would never end
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // an event stream would never end
 			defer cancel()
 			r := d.request(method, tc.path, "").WithContext(ctx)
 			if tc.remote != "" {
@@ -74,7 +74,7 @@ func TestThreatSandboxRefusesForeignOrigins(t *testing.T) {
 	}
 }
 
-// What a browser requests on its own is not a request of a client of the API.
+// Requests that a browser sends on its own do not count as requests of an API client.
 func TestBrowserRequests(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})

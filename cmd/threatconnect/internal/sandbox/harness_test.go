@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// sign signs a request as if its target were another one.
+// sign signs a request for target, which can differ from the request's own.
 func sign(r *http.Request, srv *threatconnecttest.Server, target string) {
 	now := time.Now()
 	r.Header.Set("Timestamp", strconv.FormatInt(now.Unix(), 10))

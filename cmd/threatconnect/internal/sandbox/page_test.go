@@ -42,7 +42,7 @@ func TestPageHeaders(t *testing.T) {
 	assert.Empty(t, w.Header().Get("Access-Control-Allow-Origin"))
 }
 
-// What the policy would block, and what would turn data into markup, is not in the page.
+// The page contains nothing that its Content-Security-Policy would block, and nothing that turns data into markup.
 func TestPageSource(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{
@@ -53,7 +53,7 @@ func TestPageSource(t *testing.T) {
 	}
 	ids := map[string]bool{}
 	for _, m := range regexp.MustCompile(`\bid="([\w-]+)"`).FindAllStringSubmatch(page, -1) {
-		assert.False(t, ids[m[1]], "id %q is there twice", m[1])
+		assert.False(t, ids[m[1]], "duplicate id %q", m[1])
 		ids[m[1]] = true
 	}
 	for _, m := range regexp.MustCompile(`(?:\$|tbody|onClick|onSubmit|onChange|copy)\("([\w-]+)"[,)]`).FindAllStringSubmatch(page, -1) {

@@ -51,16 +51,16 @@ func startUntil(t *testing.T, args ...string) (base, rest string, stop func()) {
 		w.Close()
 	}()
 	b := make([]byte, 4096)
-	n, err := r.Read(b) // it is one write
+	n, err := r.Read(b) // the command writes it all at once
 	require.NoError(t, err)
 	base, rest, _ = strings.Cut(string(b[:n]), "\n")
 	return base, rest, func() {
 		cancel()
-		assert.Equal(t, 0, <-exit, "stopping it is its regular end")
+		assert.Equal(t, 0, <-exit, "stopping the sandbox is not a failure")
 	}
 }
 
-// client returns a client of a sandbox that leaves no idle connection behind.
+// client returns a client of a sandbox that keeps no idle connections.
 func client(t *testing.T, base, id, key string, options ...threatconnect.Option) *threatconnect.Client {
 	t.Helper()
 	tr := &http.Transport{DisableKeepAlives: true}
@@ -89,7 +89,7 @@ func TestServe(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrSignature)
 }
 
-// TestTrouble tests the flags that make trouble.
+// TestTrouble tests the flags that simulate problems.
 func TestTrouble(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -131,7 +131,7 @@ func TestBulkReports(t *testing.T) {
 	}
 }
 
-// get sends a signed request as clients in other languages do.
+// get sends a signed request without the SDK, as clients in other languages do.
 func get(t *testing.T, base, target string, withoutQuery bool) (status int, contentType, body string) {
 	t.Helper()
 	if withoutQuery {
@@ -151,7 +151,7 @@ func get(t *testing.T, base, target string, withoutQuery bool) (status int, cont
 	return resp.StatusCode, resp.Header.Get("Content-Type"), string(b)
 }
 
-// TestExportLines pastes what the command prints into shells.
+// TestExportLines evaluates the lines that the command prints for shells.
 func TestExportLines(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("sh"); err != nil {
@@ -175,7 +175,7 @@ func TestExportLines(t *testing.T) {
 			require.True(t, found, rest)
 			for _, shell := range []string{"sh", "bash"} {
 				if _, err := exec.LookPath(shell); err != nil {
-					continue // sh is there
+					continue // sh was found
 				}
 				cmd := exec.CommandContext(t.Context(), shell, "-c", `eval "$1"; sh -c 'printf "%s\n" "$TC_BASE_URL" "$TC_ACCESS_ID" "${TC_SECRET_KEY-unset}"'`, shell, "export "+lines)
 				cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
@@ -223,7 +223,7 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
-// Browsers open connections in advance and send nothing on them.
+// A connection on which nothing is sent, as browsers open in advance, does not delay the end of the sandbox.
 func TestEndsWhileAConnectionIsSilent(t *testing.T) {
 	t.Parallel()
 	base, _, stop := startUntil(t)
@@ -232,7 +232,7 @@ func TestEndsWhileAConnectionIsSilent(t *testing.T) {
 	require.NoError(t, err)
 	defer silent.Close()
 	_, err = client(t, base, "a", "b").Owners.Whoami(t.Context())
-	require.ErrorIs(t, err, threatconnect.ErrUnauthorized, "connections are accepted in order: the silent one has been")
+	require.ErrorIs(t, err, threatconnect.ErrUnauthorized, "connections are accepted in order, so the silent one has been accepted")
 	began := time.Now()
 	stop()
 	assert.Less(t, time.Since(began), 3*time.Second)
