@@ -18,7 +18,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// stores makes an empty store, and returns a function that opens it.
+// stores are functions that create an empty store and return a function that opens it.
 var stores = map[string]func(t *testing.T) func() threatconnect.Spool{
 	"bucket": func(t *testing.T) func() threatconnect.Spool {
 		bucket := closed(t, memblob.OpenBucket(nil))
@@ -30,7 +30,7 @@ var stores = map[string]func(t *testing.T) func() threatconnect.Spool{
 	},
 }
 
-// closed closes a bucket at the end of the test.
+// closed returns bucket, which is closed at the end of the test.
 func closed(t *testing.T, bucket *blob.Bucket) *blob.Bucket {
 	t.Cleanup(func() { assert.NoError(t, bucket.Close()) })
 	return bucket
@@ -46,7 +46,7 @@ func TestSpool(t *testing.T) {
 	}
 }
 
-// Two writers take the next free slot again and again, as the journals of two processes do.
+// Two writers compete for the same names, as the journals of two processes do. Each name goes to one of them.
 func TestTwoWriters(t *testing.T) {
 	t.Parallel()
 	const slots = 200
@@ -108,7 +108,7 @@ func TestOtherObjectsAndErrorsOfTheStore(t *testing.T) {
 	}
 }
 
-// A run that ends early is finished by the next one, from the bucket.
+// A run that ends early is finished by the next run, which reads the bucket.
 func TestARestartFinishesTheImport(t *testing.T) {
 	t.Parallel()
 	const hosts = "a.example\nb.example\nc.example\n"

@@ -1,5 +1,5 @@
 // Package deploy has manifests that run the feed command every day: a CronJob, a systemd timer and a
-// container file. The tests hold their flags, and those in the pages for users, to the command.
+// container file. The tests check the flags in them and in the documentation against the command.
 package deploy
 
 import (
@@ -15,7 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// cronJob is the part of the manifest that the test looks at.
+// cronJob is the part of the manifest that the test checks.
 type cronJob struct {
 	Kind string `yaml:"kind"`
 	Spec struct {
@@ -54,7 +54,7 @@ func TestManifestsUseFlagsOfTheCommand(t *testing.T) {
 	assert.Equal(t, "Forbid", job.Spec.ConcurrencyPolicy)
 	pod := job.Spec.JobTemplate.Spec.Template.Spec
 	require.NotZero(t, pod.SecurityContext.FSGroup)
-	assert.Equal(t, "OnRootMismatch", pod.SecurityContext.FSGroupChangePolicy, "the second run could not use the files of the first")
+	assert.Equal(t, "OnRootMismatch", pod.SecurityContext.FSGroupChangePolicy, "otherwise, the second run cannot use the files of the first")
 	require.Len(t, pod.Containers, 1)
 	for i, mount := range pod.Containers[0].VolumeMounts {
 		assert.Equal(t, pod.Volumes[i].Name, mount.Name)
@@ -82,7 +82,7 @@ func flagsOf(t *testing.T, subcommand string) []string {
 	return flag.FindAllString(string(help), -1)
 }
 
-// The pages for users name only flags that a subcommand has, and command lines only flags of their subcommand.
+// The documentation names only flags of the command. Command lines use only flags of their subcommand.
 func TestPagesUseFlagsOfTheCommand(t *testing.T) {
 	t.Parallel()
 	known := []string{"--help", "--build-arg"}

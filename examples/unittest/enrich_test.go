@@ -16,8 +16,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// block is the code under test: it reports whether a host is so bad that a firewall should block it. An
-// unknown host is not blocked, and an error is never taken for an answer.
+// block is the code under test. It reports whether a firewall should block a host: one with a rating of 4 or more. It
+// does not block unknown hosts, and returns errors.
 func block(ctx context.Context, client *threatconnect.Client, host string) (bool, error) {
 	h, err := client.Indicators.Hosts.Get(ctx, host, nil)
 	if errors.Is(err, threatconnect.ErrNotFound) {
@@ -45,8 +45,8 @@ func TestBlock(t *testing.T) {
 	}
 }
 
-// The platform refuses three requests, each for 20 seconds. In a bubble of synctest, time jumps ahead
-// when everything waits, so the test takes no time.
+// The platform refuses three requests, each with a Retry-After of 20 seconds. In a synctest bubble, time jumps ahead
+// when all goroutines wait, so the test takes milliseconds.
 func TestBlockRetries(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
@@ -61,7 +61,7 @@ func TestBlockRetries(t *testing.T) {
 	assert.Len(t, srv.Requests(), 4)
 }
 
-// A platform that stays away is an error, and not an unknown host.
+// An outage is an error, not an unknown host.
 func TestBlockReportsAnOutage(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
@@ -69,6 +69,6 @@ func TestBlockReportsAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, err := block(t.Context(), srv.Client(), "evil.example")
 		require.Error(t, err)
-		assert.NotContains(t, err.Error(), "evil.example", "errors do not tell values")
+		assert.NotContains(t, err.Error(), "evil.example", "errors do not contain values")
 	})
 }
