@@ -49,7 +49,7 @@ func TestItemsAndJobsOfAnImportAreCounted(t *testing.T) {
 	})
 }
 
-// The items of an earlier process were counted there, and counts that go back are not subtracted.
+// The items in the first event were counted by an earlier process. Counts that decrease are not subtracted.
 func TestCountsOfEarlierEventsAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	c := newTelemetry(t)

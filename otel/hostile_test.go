@@ -33,7 +33,7 @@ const (
 	password  = "pr0xy-passw0rd"
 )
 
-// assertNothingShown fails if telemetry contains one of the values, in any of the usual spellings.
+// assertNothingShown asserts that telemetry contains none of the values, in any of the usual encodings.
 func assertNothingShown(t *testing.T, c *telemetry) {
 	t.Helper()
 	require.NotEmpty(t, c.spans.GetSpans())
@@ -52,7 +52,7 @@ func assertNothingShown(t *testing.T, c *telemetry) {
 // echo is a platform that repeats each request in its response, in many ways.
 type echo struct{ n int }
 
-// echoes is the number of ways.
+// echoes is the number of different responses of echo.
 const echoes = 16
 
 func (p *echo) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -158,7 +158,7 @@ func TestThreatTelemetryHasNoValues(t *testing.T) {
 		require.Error(t, err)
 		assertNothingShown(t, c)
 		for _, span := range c.spans.GetSpans() {
-			assert.NotContains(t, text(span.Attributes), "418", "the status of another call")
+			assert.NotContains(t, text(span.Attributes), "418", "418 is the status of another call")
 		}
 	})
 

@@ -79,7 +79,7 @@ func TestASuccessHasNoError(t *testing.T) {
 	assert.Zero(t, c.total("threatconnect.call.retries"))
 }
 
-// Another observer starts a span after this one, so that the current span at the end of a call is the other's.
+// With two observers, the current span at the end of a call is that of the second. Each observer must end its own.
 func TestSpansEndNextToAnotherObserver(t *testing.T) {
 	t.Parallel()
 	c := newTelemetry(t)

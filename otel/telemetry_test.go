@@ -56,7 +56,7 @@ func (c *telemetry) metrics() metricdata.ResourceMetrics {
 	return all
 }
 
-// points returns the counts of the series of a metric, under its attributes. A histogram counts its values.
+// points returns the value of each series of a metric by its attributes. For a histogram, it is the number of values.
 func (c *telemetry) points(name string) map[string]int64 {
 	c.t.Helper()
 	points := map[string]int64{}
@@ -91,7 +91,7 @@ func (c *telemetry) total(name string) (n int64) {
 	return n
 }
 
-// exported returns all spans and metrics in two notations.
+// exported returns all spans and metrics as formatted by %+v, and the metrics also in JSON.
 func (c *telemetry) exported() string {
 	c.t.Helper()
 	spans, metrics := c.spans.GetSpans(), c.metrics()
