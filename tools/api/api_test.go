@@ -103,13 +103,13 @@ type private struct{ Public int }
 	assert.Equal(t, 12, exportedNames(pkg))
 }
 
-// repository is a repository with a module of the packages example.com/p and example.com/p/sub.
+// repository is a Git repository with a module that has the packages example.com/p and example.com/p/sub.
 type repository struct {
 	t   *testing.T
 	dir string
 }
 
-// newRepository makes a repository whose API is accepted and committed.
+// newRepository returns a repository in which the listings of the API are up to date and committed.
 func newRepository(t *testing.T) repository {
 	t.Helper()
 	r := repository{t, t.TempDir()}
@@ -174,7 +174,7 @@ func TestTheChangelogAnnouncesIncompatibleChanges(t *testing.T) {
 	const released = "\n## [0.10.0]\n\n### Removed\n\n- `Get` and `New`.\n"
 	r.replace("CHANGELOG.md", "# Changelog\n\n## [Unreleased]\n"+released)
 	r.commit()
-	for _, tag := range []string{"v0.9.0", "v0.10.0"} { // the second one is the last release
+	for _, tag := range []string{"v0.9.0", "v0.10.0"} { // the last release is v0.10.0
 		r.git("tag", tag)
 	}
 	require.NoError(t, run(r.dir, 2, false))

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A registry that serves another package under the version of axe-core is refused before anything of it runs.
+// If a registry serves another package as axe-core, it is refused before any of its code runs.
 func TestThreatAnotherPackageOfNpmIsRefused(t *testing.T) {
 	bin, work := t.TempDir(), t.TempDir()
 	npm := "#!/bin/sh\nfor arg; do [ \"$arg\" != --ignore-scripts ] || ignored=yes; done\n[ \"$ignored\" = yes ] || exit 1\necho other >axe.tgz\necho axe.tgz\n"

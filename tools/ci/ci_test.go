@@ -35,7 +35,7 @@ func commands(t *testing.T, name string) string {
 	return regexp.MustCompile(`(?m)^\s*(#|step ").*\n`).ReplaceAllString(string(text), "")
 }
 
-// script runs lines of bash in a folder, after those of .ci/isolate, with an environment that is meant to harm.
+// script runs lines of bash in a folder, after .ci/isolate, with additional environment variables.
 func script(t *testing.T, dir, lines string, environment ...string) (string, error) {
 	t.Helper()
 	isolate, err := filepath.Abs(filepath.Join(folder, "isolate"))
@@ -46,8 +46,8 @@ func script(t *testing.T, dir, lines string, environment ...string) (string, err
 	return string(out), err
 }
 
-// No go.sum has a command that is named as path@version. Without the checksum database, the module proxy decides what
-// such a command is. What does not come from a module comes from Debian, whose packages are signed, or from npm with a
+// The scripts run no command as path@version, because no go.sum has its checksum: without the checksum database, a
+// module proxy could serve any code. Other programs come from Debian, whose packages are signed, or from npm with a
 // hash; see package browser.
 func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
 	t.Parallel()
@@ -69,7 +69,7 @@ func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
 		assert.Regexp(t, `(?m)^`+regexp.QuoteMeta(tool)+` v\S+ h1:`, string(sums))
 	}
 
-	// The programs of this module, which .ci/run starts, start others.
+	// .ci/run also starts the programs of this module, which may start only these programs.
 	allowed := []string{"bash", "git", "go", "npm", "sh"}
 	programs := 0
 	require.NoError(t, filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
@@ -105,7 +105,7 @@ func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
 	assert.Greater(t, programs, 3)
 }
 
-// Each script isolates itself before it executes anything, and then a command sees a few variables only.
+// Each script sources .ci/isolate before it executes anything. Its commands see only a few environment variables.
 func TestThreatToolsSeeNoSecrets(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"run", "test", "fuzz", "bench", "coverage", "release"} {
@@ -132,7 +132,7 @@ func TestThreatToolsSeeNoSecrets(t *testing.T) {
 	}
 }
 
-// publish writes a module with a function into a module proxy, and returns the lines of a go.sum file for it.
+// publish writes a module with this body of function F into a module proxy, and returns its lines of a go.sum file.
 func publish(t *testing.T, proxy, function string) string {
 	t.Helper()
 	m := module.Version{Path: "dependency.example/d", Version: "v1.0.0"}
@@ -159,7 +159,7 @@ func publish(t *testing.T, proxy, function string) string {
 	return m.Path + " " + m.Version + " " + sum + "\n" + m.Path + " " + m.Version + "/go.mod " + modSum + "\n"
 }
 
-// A module proxy that serves other code under the same version stops the build, although the environment exempts every
+// The build fails if a module proxy serves other code under the same version, even if the environment exempts every
 // module from every check.
 func TestThreatAPoisonedProxyIsRefused(t *testing.T) {
 	t.Parallel()
@@ -194,8 +194,8 @@ func TestThreatAPoisonedProxyIsRefused(t *testing.T) {
 	assert.Contains(t, out, "missing go.sum entry")
 }
 
-// gosec.txt explains findings by their line of code, once each: another finding fails, in the same file, of the same
-// rule, on the same line or on an equal one, and so does an explanation without its finding.
+// gosec.txt explains each finding by its rule and line of code. Any other finding fails, even one in the same file, of
+// the same rule, or on the same or an equal line. An explanation without its finding fails, too.
 func TestThreatNewFindingsOfGosecFail(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -239,7 +239,7 @@ func TestThreatNewFindingsOfGosecFail(t *testing.T) {
 	assert.Contains(t, commands(t, "run"), "gosec\" -nosec ")
 }
 
-// Only packages in which the race detector itself died run again, once, and only if nothing else has failed.
+// Only packages in which the race detector itself crashed run again, once, and only if nothing else failed.
 func TestWhenTheRaceDetectorDiesItsPackagesRunAgain(t *testing.T) {
 	t.Parallel()
 	const (
@@ -254,7 +254,7 @@ func TestWhenTheRaceDetectorDiesItsPackagesRunAgain(t *testing.T) {
 	const all = "-C m test -count=1 -shuffle=on -race -skip X ./...\n"
 	const again = "-C m test -count=1 -shuffle=on -race -skip X a.example/m/b\n"
 	for name, tc := range map[string]struct {
-		first, second string // an output that contains FAIL is that of a failed run
+		first, second string // output of the go command, which fails if it contains FAIL
 		ok            bool
 		commands      string
 	}{

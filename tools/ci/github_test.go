@@ -15,7 +15,7 @@ import (
 
 const github = "../../.github"
 
-// Workflows run actions by their hash, because a tag can be moved, and with a token that can only read.
+// Workflows pin actions by hash, because a tag can be moved, and have a read-only token.
 func TestWorkflowsArePinned(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(github, "workflows", "*.yml"))

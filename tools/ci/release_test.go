@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// repository is a clone of this one.
+// repository is a clone of this repository.
 type repository struct {
 	t   *testing.T
 	dir string
@@ -36,7 +36,7 @@ func (r *repository) git(args ...string) string {
 	return string(out)
 }
 
-// replace commits a change of a file.
+// replace replaces the first occurrence of from in a file, and commits.
 func (r *repository) replace(file, from, to string) {
 	r.t.Helper()
 	path := filepath.Join(r.dir, file)

@@ -11,8 +11,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
-// BenchmarkExtract measures the extraction from 10 MiB of Markdown: prose, which are the pages of this
-// project, and the labeled reports, which have an indicator or something like one in every line.
+// BenchmarkExtract measures the extraction from 10 MiB of Markdown. Prose is the documentation of this project. The
+// labeled reports have an indicator or something similar in every line.
 func BenchmarkExtract(b *testing.B) {
 	for name, patterns := range map[string][]string{
 		"prose":   {"../../*.md", "../../docs/*.md"},

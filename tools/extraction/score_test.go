@@ -20,8 +20,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// fake finds the words of a text that are labels written with an equals sign, as in Host=example.com.
-// The word error is an error.
+// fake is an extractor that finds words such as Host=example.com. It fails at the word error.
 func fake(r io.Reader) iter.Seq2[Found, error] {
 	return func(yield func(Found, error) bool) {
 		text, err := io.ReadAll(r)
@@ -198,7 +197,7 @@ func checkText(t *testing.T, text Text) {
 	assert.True(t, utf8.ValidString(text.Body), text.Name)
 	for i, f := range text.Want {
 		if i > 0 {
-			assert.Negative(t, text.Want[i-1].Compare(f), "%s: %s is not behind %s", text.Name, f, text.Want[i-1])
+			assert.Negative(t, text.Want[i-1].Compare(f), "%s: %s is not after %s", text.Name, f, text.Want[i-1])
 		}
 		assert.NoError(t, checkLabel(f), "%s: %s", text.Name, f)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
-// The tests run in another process, which measures its memory.
+// TestMain runs the tests in a child process with the environment that measurements of memory need.
 func TestMain(m *testing.M) {
 	if strings.Contains(os.Getenv("GODEBUG"), stopTheWorld) {
 		os.Exit(m.Run())
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// Arguments are valid: on a platform that tells the truth, every method sends something, and none fails.
+// All arguments are valid: if the platform answers honestly, every method sends a request and none fails.
 func TestEveryMethodIsCalledWithValidArguments(t *testing.T) {
 	b := newBench(t)
 	for name, do := range b.calls {
@@ -49,8 +49,9 @@ func TestEveryMethodIsCalledWithValidArguments(t *testing.T) {
 	}
 }
 
-// Whatever the platform answers, a call ends when its context does, keeps its memory bounded, leaves no goroutine, sends
-// nothing elsewhere, shows no credential, and does not contradict itself. Attempts that failed once are repeated first.
+// Whatever the platform answers, a call ends with its context, uses bounded memory, leaks no goroutine, sends nothing
+// to other hosts, shows no credential, and does not contradict itself. Attempts that failed in the past are repeated
+// first.
 func TestThreatHostilePlatform(t *testing.T) {
 	b := newBench(t)
 	kept, err := filepath.Glob("testdata/*/*.json")
@@ -72,7 +73,7 @@ func TestThreatHostilePlatform(t *testing.T) {
 	}
 }
 
-// The checks know every spelling that the platform repeats credentials in.
+// The checks find a credential in every spelling in which the platform repeats it.
 func TestEverySpellingIsFound(t *testing.T) {
 	for seed := range uint64(500) {
 		random := rand.New(rand.NewPCG(seed, 0))
@@ -86,14 +87,14 @@ func TestEverySpellingIsFound(t *testing.T) {
 	require.Empty(t, s.spellings().foundIn("The value "+token[:7]+" is not valid"))
 }
 
-// What the platform and the checks keep does not count as memory of the client.
+// Memory of the platform and of the checks does not count as memory of the client.
 func TestOnlyMemoryOfTheClientCounts(t *testing.T) {
 	h := watchHeap()
 	ours := strings.Repeat("a", 10<<20)
 	h.start()
 	require.Less(t, h.take(), uint64(maxResponse))
 	clients := ioc.JoinFileSummary(ours, "b", "c")
-	h.start() // without the copy that making it took
+	h.start() // excludes the temporary copy
 	require.InDelta(t, len(clients), h.take(), maxResponse)
 	runtime.KeepAlive(ours)
 	runtime.KeepAlive(clients)

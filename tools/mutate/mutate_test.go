@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// runOn runs the program on the package of testdata, and returns what it prints.
+// runOn runs the program on testdata/p and returns its output.
 func runOn(t *testing.T, accepted string, timeout time.Duration) (string, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "accepted.txt")

@@ -33,7 +33,7 @@ func TestWithoutRoot(t *testing.T) {
 	}
 }
 
-// A checksum depends on the version and on nothing else, so that it can be compared after a release.
+// Checksums of the same files depend only on the version, so they can be compared after a release.
 func TestChecksumsOfTheModules(t *testing.T) {
 	t.Parallel()
 	sums := func(version string) []string {
@@ -50,8 +50,8 @@ func TestChecksumsOfTheModules(t *testing.T) {
 	assert.NotEqual(t, first, sums("v0.3.0"))
 }
 
-// Where a clone is does not show in what is built from it: two clones give the same bytes, with the flags for that.
-// Both builds can take packages from the same build cache.
+// With -trimpath and -buildvcs=false, builds of two clones have the same bytes, which do not contain the path of the
+// clone. Both builds can take packages from the same build cache.
 func TestThreatBuildsAreReproducible(t *testing.T) {
 	t.Parallel()
 	top, err := command(".", nil, "git", "rev-parse", "--show-toplevel")

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// One example of every class: a class that explains nothing any more has to go.
+// One example for every class. A class that no longer explains its example must be removed.
 var (
 	hostExamples = map[string]string{
 		"one label":                          "localhost",

@@ -12,7 +12,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/tools/extraction"
 )
 
-// The scores are not noticeably below those in docs/extraction.md.
+// The scores are at most slightly below those in docs/extraction.md.
 func TestTheScoresHold(t *testing.T) {
 	for _, tc := range []struct {
 		set, part string
