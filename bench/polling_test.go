@@ -39,7 +39,7 @@ func TestImportTimeAgainstPlatform(t *testing.T) {
 	short := varying(2 * time.Second)
 	tests := []struct {
 		name     string
-		takes    func(job int) time.Duration // called once per job, in order
+		takes    func(job int) time.Duration // called once for each job, in order
 		maxRatio float64
 		maxAsked int
 	}{
@@ -113,7 +113,7 @@ func (p *platform) importJobs(t *testing.T) (took time.Duration) {
 	return took
 }
 
-// platform is an [http.RoundTripper] that answers as the platform does. It processes one job at a
+// platform is an [http.RoundTripper] that responds like the platform. It processes one job at a
 // time and is called by one goroutine at a time.
 type platform struct {
 	takes func(job int) time.Duration

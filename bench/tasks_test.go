@@ -26,7 +26,7 @@ func TestEveryTaskDoesItsWork(t *testing.T) {
 			t.Errorf("%s: %d indicators arrived of %d", name, got, items)
 		}
 		if name == "marshal" {
-			break // the others post what it uploaded
+			break // the other tasks post its files
 		}
 		for _, f := range files(t, keep) {
 			if err := os.Remove(f); err != nil {
@@ -53,7 +53,7 @@ func TestEveryTaskDoesItsWork(t *testing.T) {
 	}
 }
 
-// The rows say what a feed is: so many bytes as ready-made files, whatever is changed in it.
+// The table states the size of the feed as ready-made files, which changes of the feed must not alter.
 func TestTheFeedHasTheSizeThatTheTableIsAbout(t *testing.T) {
 	keep := t.TempDir()
 	srv := httptest.NewServer(newServer(keep, 1))
@@ -71,7 +71,7 @@ func TestTheFeedHasTheSizeThatTheTableIsAbout(t *testing.T) {
 		size += info.Size()
 	}
 	if per := size / n; per < 375 || per > 385 {
-		t.Errorf("%d bytes an indicator, want 380: 95 MB for 250,000", per)
+		t.Errorf("%d bytes per indicator, want 380: 95 MB for 250,000", per)
 	}
 }
 
