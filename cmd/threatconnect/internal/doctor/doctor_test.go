@@ -241,7 +241,7 @@ func TestCauses(t *testing.T) {
 		result  result
 		want    string
 	}{
-		"hushed key": {set: func(c *clinic, _ *threatconnecttest.Server) { c.vars["TC_SECRET_KEY"] = "wrong" },
+		"wrong key": {set: func(c *clinic, _ *threatconnecttest.Server) { c.vars["TC_SECRET_KEY"] = "wrong" },
 			check: "credentials", result: failed, want: "the signature is refused"},
 		"access id": {set: func(c *clinic, _ *threatconnecttest.Server) { c.vars["TC_ACCESS_ID"] = "4711" },
 			check: "credentials", result: failed, want: "access is denied: status 401: Access Denied"},
