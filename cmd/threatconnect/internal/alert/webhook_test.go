@@ -124,7 +124,7 @@ func TestThreatListenerHasAPassword(t *testing.T) {
 	delete(env, "ALERT_PASSWORD_FILE")
 	l = startListener(t, env, "--no-auth")
 	assert.NotRegexp(t, madeUp, l.stderr.String())
-	assert.NotContains(t, l.stderr.String(), "Everybody")
+	assert.NotContains(t, l.stderr.String(), "Anybody")
 	assert.Equal(t, 200, status(l, "", ""))
 	l = startListener(t, env, "--no-auth", "--listen", ":0")
 	assert.Contains(t, l.stderr.String(), "Anybody who can reach ")

@@ -163,10 +163,10 @@ func TestFailuresLeaveOutputAndState(t *testing.T) {
 	}
 }
 
-// fullDisk is a writer that always fails.
-type fullDisk struct{}
+// failingWriter is a writer that always fails.
+type failingWriter struct{}
 
-func (fullDisk) Write([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+func (failingWriter) Write([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
 
 func TestStateStaysIfOutputFails(t *testing.T) {
 	t.Parallel()
@@ -177,7 +177,7 @@ func TestStateStaysIfOutputFails(t *testing.T) {
 		if format == formatBlocklist {
 			args = append(args, "--allow-reserved")
 		}
-		code, stderr := runTo(t, fullDisk{}, i.env, args...)
+		code, stderr := runTo(t, failingWriter{}, i.env, args...)
 		assert.Equal(t, cli.Failure, code)
 		assert.Contains(t, stderr, os.ErrDeadlineExceeded.Error())
 		r := run(t, i.env, args...)

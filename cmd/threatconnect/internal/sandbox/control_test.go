@@ -342,14 +342,14 @@ func TestRefusedCalls(t *testing.T) {
 		assert.Contains(t, answer, tc.want, "%s %s %s", tc.method, tc.path, tc.body)
 	}
 	r := d.request("POST", controlPath+"seed", "")
-	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"owners":[`), zeros(largestBody)))
+	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"owners":[`), blank(largestBody)))
 	status, answer := d.send(r)
 	assert.Equal(t, 413, status, answer)
 	assert.Contains(t, answer, "--seed")
 }
 
-// zeros returns a reader of n spaces.
-func zeros(n int64) io.Reader { return io.LimitReader(spaces{}, n) }
+// blank returns a reader of n spaces.
+func blank(n int64) io.Reader { return io.LimitReader(spaces{}, n) }
 
 type spaces struct{}
 
