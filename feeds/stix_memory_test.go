@@ -8,13 +8,13 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"runtime/metrics"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
@@ -232,18 +232,36 @@ func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 }
 
 func TestSTIXAssociationsAreLimited(t *testing.T) {
-	var b strings.Builder
-	for i := range maxAssociations + 1 {
-		b.WriteString(stixText("malware", i, `,"name":"A"`) + ",")
+	t.Parallel()
+	var found []Entry
+	var refused []*LineError
+	r := &stixReader{
+		records: extsort.NewLog(t.TempDir(), sortMemory),
+		results: sorter{Sorter: extsort.New(t.TempDir(), sortMemory)},
+		size:    1 << 30,
+		xid:     readable,
+		yield: func(e Entry, err error) error {
+			if left, ok := errors.AsType[*LineError](err); ok {
+				refused = append(refused, left)
+				return nil
+			}
+			found = append(found, e)
+			return err
+		},
 	}
-	refs := make([]string, maxAssociations+1)
-	for i := range refs {
-		refs[i] = strconv.Quote(stixID("malware", i))
+	defer r.results.Close()
+	defer r.records.Close()
+	at, err := r.addRecord([]byte(stixText("report", 1, `,"name":"Report"`)))
+	require.NoError(t, err)
+	report := stixVersion{seq: 1, kind: stixReport, line: 2, record: at, id: stixID("report", 1)}
+	require.NoError(t, r.start(&report))
+	for seq := range int64(maxAssociations + 1) {
+		malware := stixVersion{seq: 2 + seq, kind: stixGroup, id: stixID("malware", int(seq))}
+		require.NoError(t, r.link(&report, &malware))
 	}
-	b.WriteString(stixText("report", 1, `,"name":"Report","object_refs":[`+strings.Join(refs, ",")+`]`))
-	found, refused := mustReadSTIX(t, bundleOf(b.String()))
-	require.Len(t, found, maxAssociations+2)
-	assert.Len(t, groupIn(found[len(found)-1]).Meta().GroupXIDs, maxAssociations)
+	require.NoError(t, r.entries())
+	require.Len(t, found, 1)
+	assert.Len(t, groupIn(found[0]).Meta().GroupXIDs, maxAssociations)
 	assert.Equal(t, []string{"2 is associated with more than 50000 groups; the others are left out"}, stixRules(refused))
 }
 
