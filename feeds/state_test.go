@@ -565,23 +565,23 @@ func TestASecondPassThatCannotBeRememberedSendsNothing(t *testing.T) {
 func TestErrorsOfTemporaryFilesAreErrorsOfSave(t *testing.T) {
 	t.Parallel()
 	none := filepath.Join(t.TempDir(), "none")
-	for name, spoil := range map[string]func(*State){
-		"of items":    func(s *State) { s.sends = extsort.NewLog(none, 0) },
-		"of failures": func(s *State) { s.failures = extsort.New(none, 0) },
-		"of records":  func(s *State) { s.options.Dir = none },
+	for name, c := range map[string]struct {
+		items   int // more than fit in memory
+		failing int64
+		spoil   func(*State)
+	}{
+		"of items":    {2000, 0, func(s *State) { s.sends = extsort.NewLog(none, 0) }},
+		"of failures": {3000, 3000, func(s *State) { s.failures = extsort.New(none, 0) }},
+		"of records":  {recordsBytes / 50, 0, func(s *State) { s.options.Dir = none }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := fileStoreIn(t)
 			s := openState(t, store)
-			spoil(s)
-			var failing []int64
-			for n := range int64(10_000) {
-				failing = append(failing, n)
-			}
+			c.spoil(s)
 			var stats threatconnect.BatchStats
-			for range s.Changed(many(100_000, 1)) {
-				if stats.Indicators.Added < int64(len(failing)) {
+			for range s.Changed(many(c.items, 1)) {
+				if stats.Indicators.Added < c.failing {
 					s.OnError(threatconnect.BatchItemError{Seq: stats.Indicators.Added, JobID: 1})
 				}
 				stats.Indicators.Added++
