@@ -10,12 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // imageOf returns a state with records, which must be in order.
@@ -105,7 +107,7 @@ func TestErrorsWhileAStateIsRead(t *testing.T) {
 	}
 	whole := imageOf(t, header{Owner: "Example Source"}, records...)
 	broken := errors.New("input/output error")
-	for at := range int64(len(whole)) {
+	for at := int64(len(whole)) - 1; at >= 0; at -= int64(scaletest.Stride()) {
 		_, err := openImage(readerAt(func(p []byte, off int64) (int, error) {
 			if off+int64(len(p)) > at {
 				return 0, broken
@@ -161,7 +163,7 @@ func TestACursorWithAllItsFieldsFits(t *testing.T) {
 	i, err := openImage(bytes.NewReader(b), int64(len(b)))
 	require.NoError(t, err)
 	assert.Equal(t, c, i.header.Cursor)
-	_, err = newImageWriter(io.Discard, header{Settings: string(make([]byte, maxHeader))})
+	_, err = newImageWriter(io.Discard, header{Settings: strings.Repeat("a", maxHeader)})
 	require.ErrorContains(t, err, "too long")
 }
 
