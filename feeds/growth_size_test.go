@@ -31,7 +31,10 @@ func sentBytes(t *testing.T, o Options, text string) int64 {
 
 func TestThreatFeedsSendAtMost64TimesTheirSize(t *testing.T) {
 	t.Parallel()
-	const n = 400
+	n := 400
+	if testing.Short() {
+		n = 250 // with fewer parts, some of the texts would not grow 64 times without the limit
+	}
 	repeat := func(format string, separator string) string {
 		parts := make([]string, n)
 		for i := range parts {
