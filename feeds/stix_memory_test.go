@@ -166,6 +166,7 @@ func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 			assert.Less(t, peak, uint64(48<<20))
 		})
 	}
+	comparisons := scaletest.N(maxObject/9 - 100)
 	for name, c := range map[string]input{
 		"white space between objects":  {in("", strings.Repeat(" \n", 500), scaletest.N(20_000), malware), 1, 0},
 		"white space in a member":      {in(open+`,"labels":[`, strings.Repeat(" \n", 500), scaletest.N(20_000), `"one"]}`), 1, 0},
@@ -181,7 +182,7 @@ func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 		"objects without members":      {in(malware, `,{}`, maxNameless+scaletest.N(100_000), ""), 1, maxNameless},
 		"versions of one object":       {in(malware, `,`+malware, scaletest.N(50_000), ""), 1, 0},
 		"arrays that are not needed":   {in(open+`,"x":[[]`, `,[]`, scaletest.N(2_000_000), `]}`), 1, 0},
-		"comparisons of a pattern":     {in(strings.ReplaceAll(open, "malware", "indicator")+`,"pattern":"[a:b=1`, ` OR a:b=1`, maxObject/9-100, `]"}`), 0, maxObject/9 - 99},
+		"comparisons of a pattern":     {in(strings.ReplaceAll(open, "malware", "indicator")+`,"pattern":"[a:b=1`, ` OR a:b=1`, comparisons, `]"}`), 0, comparisons + 1},
 		"markings that are not levels": {in(malware, `,`+stixText("marking-definition", 1, `,"name":"`+long+`"`), scaletest.N(50_000), ""), 1, 0},
 		"relationships of one object":  {in(malware, `,`+relationship(1, stixID("malware", 1), stixID("malware", 1)), scaletest.N(25_000), ""), 1, 0},
 		"members that are not twice":   {in(open, `,"x":1`, scaletest.N(2_000_000), `}`), 1, 0},
@@ -197,7 +198,7 @@ func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 	row := func(before, text string, n int) io.Reader {
 		return io.MultiReader(strings.NewReader(before), repeated(text, n))
 	}
-	n := 0
+	n, groups := 0, max(2*writtenGroups, scaletest.N(20_000))
 	for name, c := range map[Format]map[string]input{
 		FormatList: {
 			"lines":             {repeated("a.example\n", scaletest.N(100_000)), scaletest.N(100_000), 0},
@@ -210,17 +211,17 @@ func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 			"tags":               {line("tags", `"a"`, scaletest.N(1_000_000)), 0, 1},
 			"groups":             {line("groups", `"a"`, scaletest.N(1_000_000)), 0, 1},
 			"security labels":    {line("securityLabels", `"a"`, scaletest.N(1_000_000)), 0, 1},
-			"attributes":         {line("attributes", `{"type":"a","value":"b"}`, 150_000), 0, 1},
+			"attributes":         {line("attributes", `{"type":"a","value":"b"}`, max(2*maxElements, scaletest.N(150_000))), 0, 1},
 			"as many tags as go": {line("tags", `"a"`, maxElements-1), 1, 0},
 			"brackets":           {line("tags", "[", scaletest.N(1_000_000)), 0, 1},
 		},
 		FormatFeodo: {
 			"groups": {funcReader(func(p []byte) (int, error) {
-				if n++; n > 20_000 {
+				if n++; n > groups {
 					return 0, io.EOF
 				}
 				return copy(p, fmt.Sprintf(",192.0.2.1,443,%d%s\n", n, long[:90])), nil
-			}), 40_000, 0},
+			}), 2 * groups, 0},
 			"a comment": {row("#", long, scaletest.N(50_000)), 0, 1},
 			"columns":   {row(`,192.0.2.1,443,One`, ",", 60_000), 0, 1},
 		},
