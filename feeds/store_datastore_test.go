@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	smallChunk = 4 << 10
+	smallChunk = 1 << 10
 	recordPath = "/v2/exchange/db/{domain}/{dataType}/{rid}"
 )
 
@@ -45,7 +45,7 @@ func put(t *testing.T, srv *threatconnecttest.Server, method, id, record string)
 func TestAStateInTheDataStore(t *testing.T) {
 	t.Parallel()
 	srv, store := inDataStore(t)
-	const many = 2*smallChunk/recordBytes + 100
+	const many = 2*smallChunk/recordBytes + 10
 	items := append(hosts(0, many), group("x-1"))
 	assert.Len(t, run(t, store, items...), many+1)
 	assert.Len(t, srv.DataStore("local", "feed"), 4, "three chunks and the manifest")
