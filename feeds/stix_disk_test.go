@@ -15,21 +15,21 @@ import (
 func TestThreatTemporaryFilesAreBounded(t *testing.T) {
 	tool := `{"type":"tool","id":"#","name":"ab"}`
 	mixed := new(strings.Builder)
-	_, err := io.Copy(mixed, newBigBundle(scaletest.N(8_000)))
+	_, err := io.Copy(mixed, newBigBundle(fewer(8_000)))
 	require.NoError(t, err)
 	for name, text := range map[string]string{
 		"a mixed feed":            mixed.String(),
-		"numbers":                 bundleOf(strings.TrimSuffix(strings.Repeat("7,", scaletest.N(600_000)), ",")),
-		"empty objects":           bundleOf(strings.TrimSuffix(strings.Repeat("{},", scaletest.N(400_000)), ",")),
-		"objects without ids":     bundleOf(strings.TrimSuffix(strings.Repeat(`{"type":"tool"},`, scaletest.N(80_000)), ",")),
-		"refused objects":         bundleOf(numbered(scaletest.N(50_000), `{"type":"tool","id":"#"}`, ",")),
-		"tools":                   bundleOf(numbered(scaletest.N(50_000), tool, ",")),
-		"versions of one object":  bundleOf(strings.TrimSuffix(strings.Repeat(tool+",", scaletest.N(50_000)), ",")),
+		"numbers":                 bundleOf(strings.TrimSuffix(strings.Repeat("7,", fewer(600_000)), ",")),
+		"empty objects":           bundleOf(strings.TrimSuffix(strings.Repeat("{},", fewer(400_000)), ",")),
+		"objects without ids":     bundleOf(strings.TrimSuffix(strings.Repeat(`{"type":"tool"},`, fewer(80_000)), ",")),
+		"refused objects":         bundleOf(numbered(fewer(50_000), `{"type":"tool","id":"#"}`, ",")),
+		"tools":                   bundleOf(numbered(fewer(50_000), tool, ",")),
+		"versions of one object":  bundleOf(strings.TrimSuffix(strings.Repeat(tool+",", fewer(50_000)), ",")),
 		"references to nothing":   bundleOf(`{"type":"report","id":"r","name":"ab","object_refs":["a"` + strings.Repeat(`,"a"`, scaletest.N(1_500_000)) + "]}"),
 		"short references":        bundleOf(numbered(scaletest.N(4_000), `{"type":"report","id":"#","name":"ab","object_refs":["b"`+strings.Repeat(`,"b"`, 200)+"]}", ","), `{"type":"tool","id":"b","name":"ab"}`),
-		"references to each id":   bundleOf(numbered(scaletest.N(400), tool, ","), strings.ReplaceAll(numbered(scaletest.N(300), `{"type":"report","id":"r#","name":"ab","object_refs":[REFS]}`, ","), "REFS", numbered(scaletest.N(400), `"#"`, ","))),
-		"relationships":           bundleOf(numbered(2, tool, ","), numbered(scaletest.N(30_000), `{"type":"relationship","id":"r#","source_ref":"000000","target_ref":"000001"}`, ",")),
-		"a long list that is cut": bundleOf(numbered(scaletest.N(50_000), tool, ","))[:scaletest.N(1_500_000)],
+		"references to each id":   bundleOf(numbered(fewer(400), tool, ","), strings.ReplaceAll(numbered(fewer(300), `{"type":"report","id":"r#","name":"ab","object_refs":[REFS]}`, ","), "REFS", numbered(fewer(400), `"#"`, ","))),
+		"relationships":           bundleOf(numbered(2, tool, ","), numbered(fewer(30_000), `{"type":"relationship","id":"r#","source_ref":"000000","target_ref":"000001"}`, ",")),
+		"a long list that is cut": bundleOf(numbered(fewer(50_000), tool, ","))[:fewer(1_500_000)],
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
