@@ -223,33 +223,34 @@ func bundleForFiles() string {
 func TestSTIXRemovesTemporaryFiles(t *testing.T) {
 	t.Parallel()
 	text := bundleForFiles()
-	for _, at := range []int{1, 150} {
-		for _, leave := range []string{"break", "panic", "end"} {
-			dir := t.TempDir()
-			n := 0
-			func() {
-				defer func() { assert.Equal(t, leave == "panic", recover() != nil) }()
-				for _, err := range stix(bufio.NewReader(strings.NewReader(text)), readable, dir) {
-					require.NoError(t, err)
-					if n++; n != at {
-						continue
-					}
-					files, size := tempFiles(t, dir)
-					if _, err := os.Stat("/proc/self/fd"); err == nil {
-						assert.GreaterOrEqual(t, files, 2, "objects and associations")
-						assert.Positive(t, size)
-					}
-					if leave == "panic" {
-						panic(leave)
-					}
-					if leave == "break" {
-						break
-					}
+	for _, c := range []struct {
+		at    int // entries
+		leave string
+	}{{1, "break"}, {1, "panic"}, {150, "break"}, {150, "panic"}, {150, "end"}} {
+		dir := t.TempDir()
+		n := 0
+		func() {
+			defer func() { assert.Equal(t, c.leave == "panic", recover() != nil) }()
+			for _, err := range stix(bufio.NewReader(strings.NewReader(text)), readable, dir) {
+				require.NoError(t, err)
+				if n++; n != c.at {
+					continue
 				}
-			}()
-			assert.GreaterOrEqual(t, n, at)
-			requireEmpty(t, dir)
-		}
+				files, size := tempFiles(t, dir)
+				if _, err := os.Stat("/proc/self/fd"); err == nil {
+					assert.GreaterOrEqual(t, files, 2, "objects and associations")
+					assert.Positive(t, size)
+				}
+				if c.leave == "panic" {
+					panic(c.leave)
+				}
+				if c.leave == "break" {
+					break
+				}
+			}
+		}()
+		assert.GreaterOrEqual(t, n, c.at)
+		requireEmpty(t, dir)
 	}
 
 	dir := t.TempDir()

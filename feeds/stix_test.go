@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // stixID returns a STIX id.
@@ -397,7 +398,7 @@ func TestSTIXReadsWhatItDoesNotNeed(t *testing.T) {
 func TestSTIXErrorsOfTheReaderAreReturned(t *testing.T) {
 	t.Parallel()
 	whole := bundleOf(stixText("malware", 1, `,"name":"A","confidence":5`))
-	for n := range len(whole) {
+	for n := 0; n < len(whole); n += scaletest.Stride() {
 		for _, broken := range []error{io.ErrUnexpectedEOF, errors.New("reset")} {
 			found, refused, err := readSTIX(t, io.MultiReader(strings.NewReader(whole[:n]), iotest.ErrReader(broken)))
 			require.Equal(t, broken, err, "after %d bytes", n)
