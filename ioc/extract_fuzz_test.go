@@ -16,7 +16,9 @@ func extractAll(t *testing.T, text string) []Match {
 	t.Helper()
 	var found []Match
 	for match, err := range Extract(strings.NewReader(text)) {
-		require.NoError(t, err)
+		if err != nil { // testing each match takes as long as finding it
+			require.NoError(t, err)
+		}
 		found = append(found, match)
 	}
 	return found
