@@ -150,6 +150,10 @@ func FuzzExclusionLists(f *testing.F) {
 }
 
 func TestListsAreReadInLinearTime(t *testing.T) {
+	factor := 16
+	if testing.Short() {
+		factor = 8
+	}
 	for name, list := range map[string]func(n int) string{
 		"lines":           func(n int) string { return strings.Repeat("\n", n) },
 		"number signs":    func(n int) string { return "a" + strings.Repeat("#", n) },
@@ -168,7 +172,7 @@ func TestListsAreReadInLinearTime(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			scaletest.RequireLinear(t, scaletest.Size(32<<10), 16, func(n int) func() {
+			scaletest.RequireLinear(t, scaletest.Size(32<<10), factor, func(n int) func() {
 				text := list(n)
 				return func() {
 					x := &Exclusions{}

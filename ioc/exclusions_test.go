@@ -451,6 +451,10 @@ func TestExcludeIsLinearInTheValue(t *testing.T) {
 	} {
 		require.NoError(t, x.AddWarningList(strings.NewReader(list)))
 	}
+	factor := 16
+	if testing.Short() {
+		factor = 8
+	}
 	for name, tc := range map[string]struct {
 		typ   Type
 		value func(n int) string
@@ -471,7 +475,7 @@ func TestExcludeIsLinearInTheValue(t *testing.T) {
 		"an own type, not listed": {"Coin", func(n int) string { return strings.Repeat("a", n) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			scaletest.RequireLinear(t, scaletest.Size(32<<10), 16, func(n int) func() {
+			scaletest.RequireLinear(t, scaletest.Size(32<<10), factor, func(n int) func() {
 				value := tc.value(n)
 				return func() { x.Exclude(string(tc.typ), value) }
 			})

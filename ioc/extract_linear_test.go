@@ -8,8 +8,13 @@ import (
 )
 
 // Extract takes time linear in the length of a text. Windows bound the length of the text that is
-// scanned together, so the patterns have the length of a window and of a small part of one.
+// scanned together, so the patterns have the length of a window, or half of one with -short, and of a
+// small part of one.
 func TestThreatTextTimeGrowsLinearly(t *testing.T) {
+	factor := 8
+	if testing.Short() {
+		factor = 4
+	}
 	for _, pattern := range []string{
 		"a@", "a.", "a-", "1.", "1.2.3.4 ", "1.2.3.4,", "1:", "::", ":1", "a:1:", "[.]", "[", "](", "a[.]b ", "(at)", " [.] ",
 		"http://", "http://a.b/,", "http://a.example/(", "http://a.example/) ", "hxxp://a.b/;", "://", "\\", "\\n", "\\.", "a\\.b", "&amp;", "&#", "&",
@@ -19,7 +24,7 @@ func TestThreatTextTimeGrowsLinearly(t *testing.T) {
 	} {
 		t.Run(pattern, func(t *testing.T) {
 			head := "| version |\n|---|\n| see example.com "
-			scaletest.RequireLinear(t, windowSize/8, 8, func(n int) func() {
+			scaletest.RequireLinear(t, windowSize/8, factor, func(n int) func() {
 				return extracting(head + strings.Repeat(pattern, (n-64)/len(pattern)) + " .")
 			})
 		})
@@ -29,7 +34,7 @@ func TestThreatTextTimeGrowsLinearly(t *testing.T) {
 			"spaces": " ", "spaces behind a hash": "d41d8cd98f00b204e9800998ecf8427e ", "marks of a list": "-", "a table with commas": "md5,host,name\n", "a code block": "```\n ",
 		} {
 			t.Run(pattern+" behind "+name, func(t *testing.T) {
-				scaletest.RequireLinear(t, windowSize/8, 8, func(n int) func() {
+				scaletest.RequireLinear(t, windowSize/8, factor, func(n int) func() {
 					before := head + strings.Repeat(head[len(head)-1:], n/2)
 					return extracting(before + strings.Repeat(pattern, (n-len(before))/len(pattern)))
 				})
