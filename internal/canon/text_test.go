@@ -1,12 +1,35 @@
 package canon
 
 import (
+	"iter"
+	"maps"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// beyondASCII returns an iterator over the characters of the tables that are not ASCII, each once.
+func beyondASCII(tables ...*unicode.RangeTable) iter.Seq[rune] {
+	all := map[rune]bool{}
+	for _, t := range tables {
+		for _, r := range t.R16 {
+			for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
+				all[c] = true
+			}
+		}
+		for _, r := range t.R32 {
+			for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
+				all[c] = true
+			}
+		}
+	}
+	maps.DeleteFunc(all, func(r rune, _ bool) bool { return r < utf8.RuneSelf })
+	return maps.Keys(all)
+}
 
 // canonicalCase is a table row: in becomes want, or is refused by a rule that starts with rule.
 type canonicalCase struct {
