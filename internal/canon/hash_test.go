@@ -123,9 +123,11 @@ func TestHexadecimalDigitsAreSeenInEveryPlace(t *testing.T) {
 	t.Parallel()
 	slowly := func(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdefABCDEF") == "" }
 	for size := 1; size <= 64; size++ {
+		digits := strings.Repeat("f0A", size)[:size]
+		b := []byte(digits)
 		for at := range size {
+			copy(b, digits)
 			for c := range 256 {
-				b := []byte(strings.Repeat("f0A", size))[:size]
 				b[at] = byte(c)
 				if at > 0 {
 					b[at-1] = "f0\xff"[c%3]
