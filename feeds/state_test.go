@@ -565,14 +565,21 @@ func TestASecondPassThatCannotBeRememberedSendsNothing(t *testing.T) {
 func TestErrorsOfTemporaryFilesAreErrorsOfSave(t *testing.T) {
 	t.Parallel()
 	none := filepath.Join(t.TempDir(), "none")
+	const items = 3000 // more than fit in memory
 	for name, c := range map[string]struct {
-		items   int // more than fit in memory
 		failing int64
 		spoil   func(*State)
 	}{
-		"of items":    {2000, 0, func(s *State) { s.sends = extsort.NewLog(none, 0) }},
-		"of failures": {3000, 3000, func(s *State) { s.failures = extsort.New(none, 0) }},
-		"of records":  {recordsBytes / 50, 0, func(s *State) { s.options.Dir = none }},
+		"of items":    {0, func(s *State) { s.sends = extsort.NewLog(none, 0) }},
+		"of failures": {items, func(s *State) { s.failures = extsort.New(none, 0) }},
+		"of records": {0, func(s *State) {
+			s.options.Dir = none
+			note := make([]byte, 8+recordBytes)
+			for range recordsBytes / len(note) { // as if so many items had been sent
+				_, err := s.sends.Add(note)
+				s.fail(err)
+			}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -580,7 +587,7 @@ func TestErrorsOfTemporaryFilesAreErrorsOfSave(t *testing.T) {
 			s := openState(t, store)
 			c.spoil(s)
 			var stats threatconnect.BatchStats
-			for range s.Changed(many(c.items, 1)) {
+			for range s.Changed(many(items, 1)) {
 				if stats.Indicators.Added < c.failing {
 					s.OnError(threatconnect.BatchItemError{Seq: stats.Indicators.Added, JobID: 1})
 				}
