@@ -265,10 +265,10 @@ func TestSTIXAssociationsAreLimited(t *testing.T) {
 	require.NoError(t, err)
 	report := stixVersion{seq: 1, kind: stixReport, line: 2, record: at, id: stixID("report", 1)}
 	require.NoError(t, r.start(&report))
-	for seq := range int64(maxAssociations + 1) {
-		malware := stixVersion{seq: 2 + seq, kind: stixGroup, id: stixID("malware", int(seq))}
-		require.NoError(t, r.link(&report, &malware))
+	for n := 0; n <= maxAssociations && err == nil; n++ {
+		err = r.link(&report, &stixVersion{seq: int64(2 + n), kind: stixGroup, id: stixID("malware", n)})
 	}
+	require.NoError(t, err)
 	require.NoError(t, r.entries())
 	require.Len(t, found, 1)
 	assert.Len(t, groupIn(found[0]).Meta().GroupXIDs, maxAssociations)
