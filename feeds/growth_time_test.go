@@ -154,7 +154,7 @@ func TestThreatFeedsTimeGrowsLinearly(t *testing.T) {
 				}
 			}
 			n, factor := 250, 8
-			if testing.Short() && !strings.HasPrefix(name, "comparisons and ") { // the limit of those needs more
+			if testing.Short() && !strings.HasPrefix(name, "comparisons and ") { // fewer comparisons stay below their limit
 				n, factor = 125, 4
 			}
 			for ; n < 4000; n *= 2 { // short runs do not tell

@@ -129,8 +129,8 @@ func repeated(text string, n int) io.Reader {
 	})
 }
 
-// fewer is [scaletest.N] for inputs without a least size. Those of -short are far below the bounds of memory and of
-// temporary files in any case.
+// fewer is scaletest.N for inputs that need not exceed a limit, so with -short it returns a hundredth: a twentieth is far
+// below the bounds of memory and of temporary files as well.
 func fewer(n int) int {
 	if testing.Short() {
 		return n / 100

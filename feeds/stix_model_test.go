@@ -205,7 +205,7 @@ func TestSTIXAgreesWithAModel(t *testing.T) {
 	}
 }
 
-// bundleForFiles returns a bundle whose texts and references do not fit in memory. It has 230 entries.
+// bundleForFiles returns a bundle of 230 entries, with more than sortMemory of text and of references.
 func bundleForFiles() string {
 	const tools, reports = 120, 110
 	var objects, refs []string
