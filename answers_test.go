@@ -141,20 +141,21 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 	}
 }
 
-// TestThreatAnswersMemoryIsBounded has answers of few bytes that become many values. It runs in a process of its
-// own, whose collector stops everything else: a collector that does not counts as alive what is dropped meanwhile.
+// TestThreatAnswersMemoryIsBounded has answers of few bytes that become many values. It runs in a process of its own
+// with one thread, whose collector stops everything else: other collectors count as alive values that are dropped
+// meanwhile.
 func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 	const mode = "gcstoptheworld=1"
 	if os.Getenv("GODEBUG") != mode {
 		t.Parallel()
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestThreatAnswersMemoryIsBounded$")
-		cmd.Env = append(os.Environ(), "GODEBUG="+mode)
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestThreatAnswersMemoryIsBounded$", fmt.Sprintf("-test.short=%t", testing.Short()))
+		cmd.Env = append(os.Environ(), "GODEBUG="+mode, "GOMAXPROCS=1")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		return
 	}
-	size := scaletest.N(1 << 20)
-	const constant = 256 << 10 // of buffers, and of the decompression
+	size := max(scaletest.N(1<<20), 128<<10) // with less the collector does not run
+	const constant = 256 << 10               // of buffers, and of the decompression
 	list := func(before, unit, after string) string {
 		return before + strings.Repeat(unit+",", (size-len(before+unit+after))/(len(unit)+1)) + unit + after
 	}
@@ -239,7 +240,7 @@ func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 			})
 		}
 	}
-	element := 16 << 20
+	element := scaletest.Size(16 << 20)
 	for name, g := range map[string]struct {
 		status int
 		head   string
