@@ -371,7 +371,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 	})
 	t.Run("the value of an error", func(t *testing.T) {
 		t.Parallel()
-		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Fail(valueError(token))}}).Batch.Create(t.Context(), appendJob())
+		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Fail(valueError(token))}}, quick).Batch.Create(t.Context(), appendJob())
 		r, ok := errors.AsType[*threatconnect.RequestError](err)
 		require.True(t, ok)
 		assert.NotContains(t, shown(r.Err), "SECRET")
