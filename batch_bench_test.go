@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // taker is a platform on which every item of every job succeeds. It drops what is uploaded, and counts the items by
@@ -58,6 +59,9 @@ func (p *taker) RoundTrip(req *http.Request) (*http.Response, error) {
 // TestAnImportUsesAsMuchMemoryAsItsJobsNeed imports in jobs that may be as large as the platform takes. What is
 // allocated goes by the size of the items.
 func TestAnImportUsesAsMuchMemoryAsItsJobsNeed(t *testing.T) { // not in parallel: it measures memory
+	job := scaletest.Size(25_000) // items
+	huge := scaletest.Size(20 << 20)
+	text := strings.Repeat("x", huge)
 	for name, c := range map[string]struct {
 		maxBytes int
 		size     func(n int) int // of the description of the nth item
@@ -68,20 +72,19 @@ func TestAnImportUsesAsMuchMemoryAsItsJobsNeed(t *testing.T) { // not in paralle
 		"large items":                     {1 << 30, func(int) int { return 1000 }},
 		"items that become large":         {1 << 30, func(n int) int { return n / 20 }},
 		"items that become small":         {1 << 30, func(n int) int { return 200_000 / (1 + n) }},
-		"one that is huge":                {1 << 30, func(n int) int { return map[bool]int{true: 20 << 20}[n == 20_000] }},
+		"one that is huge":                {1 << 30, func(n int) int { return map[bool]int{true: huge}[n == job/5*4] }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c1, err := threatconnect.NewClient(batchBase, threatconnect.Token("a token"), threatconnect.WithTransport(&taker{braces: 1}))
 			require.NoError(t, err)
-			text := strings.Repeat("x", 20<<20)
 			cfg := appendConfig()
-			cfg.MaxBytes = c.maxBytes
+			cfg.MaxItems, cfg.MaxBytes = job, c.maxBytes
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			stats, err := c1.Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
 				h := threatconnect.NewHost("")
-				for n := range 50_000 {
-					h.HostName, h.Description = "h"+strconv.Itoa(n)+".example", text[:c.size(n%25_000)]
+				for n := range 2 * job {
+					h.HostName, h.Description = "h"+strconv.Itoa(n)+".example", text[:c.size(n%job)]
 					if !yield(h, nil) {
 						return
 					}
@@ -89,9 +92,9 @@ func TestAnImportUsesAsMuchMemoryAsItsJobsNeed(t *testing.T) { // not in paralle
 			})
 			require.NoError(t, err)
 			runtime.ReadMemStats(&after)
-			require.EqualValues(t, 50_000, stats.Indicators.Succeeded)
+			require.EqualValues(t, 2*job, stats.Indicators.Succeeded)
 			require.EqualValues(t, 2, stats.Jobs)
-			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20+4*stats.Bytes))
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(scaletest.Size(16<<20))+4*uint64(stats.Bytes))
 		})
 	}
 }
