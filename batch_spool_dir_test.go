@@ -95,7 +95,10 @@ func TestDirSpoolLeavesAloneWhatIsNotItsOwn(t *testing.T) {
 // TestDirSpoolDoesNotFollowLinks has links of somebody else in the place of records, and where they are written.
 func TestDirSpoolDoesNotFollowLinks(t *testing.T) {
 	t.Parallel()
-	for _, name := range leftIn(t, t.TempDir()) {
+	for n, name := range leftIn(t, t.TempDir()) {
+		if n%damageStride() != 0 {
+			continue
+		}
 		for _, link := range []string{name, name + ".tmp"} {
 			t.Run(link, func(t *testing.T) {
 				t.Parallel()
