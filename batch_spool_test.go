@@ -583,14 +583,15 @@ type damaged struct {
 }
 
 // damageStride returns the distance between the records that are damaged.
-func damageStride() int { return max(1, scaletest.Stride()/4) }
+func damageStride() int { return max(1, scaletest.Stride()/2-1) }
 
 // importThroughDamage imports a feed in processes that die at several moments, damages one of the records that each of
 // them leaves, and does the import again. check looks at what has become of it.
 func importThroughDamage(t *testing.T, items []threatconnect.BatchItem, damage func([]byte) []byte, check func(*testing.T, damaged)) {
 	t.Helper()
-	for _, moment := range []int{10, 30, 60, 100, 150} {
-		for at, records := 0, 1; at < records && !t.Failed(); at += damageStride() {
+	for i, moment := range []int{10, 30, 60, 100, 150} {
+		first := 2 * i % damageStride()
+		for at, records := first, first+1; at < records && !t.Failed(); at += damageStride() {
 			synctest.Test(t, func(t *testing.T) {
 				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
 				spool := newMemSpool()
