@@ -324,7 +324,7 @@ func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel:
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	t.Setenv("TMP", dir)
-	const n = 40_000
+	n := scaletest.Size(40_000)
 	var platform acceptor
 	client, err := threatconnect.NewClient(batchBase, threatconnect.Token("token"), threatconnect.WithTransport(&platform))
 	require.NoError(t, err)
@@ -338,7 +338,7 @@ func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel:
 	}
 	w, err := client.Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
-	padding := fmt.Sprintf("%0200d", 0)
+	padding := strings.Repeat("0", 8_000_000/n)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -352,7 +352,7 @@ func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel:
 
 	require.ErrorIs(t, w.Flush(ctx), context.Canceled)
 	require.NoError(t, w.Close(t.Context()))
-	assert.Equal(t, threatconnect.BatchCounts{Added: n, Succeeded: n}, w.Stats().Associations)
+	assert.Equal(t, threatconnect.BatchCounts{Added: int64(n), Succeeded: int64(n)}, w.Stats().Associations)
 	seen := map[string]bool{}
 	for _, text := range platform.all().Association {
 		var item struct {
@@ -443,10 +443,13 @@ func TestAFlushThatCannotKeepWhatWaitsEndsTheImport(t *testing.T) {
 	cfg.Spool, cfg.Run = newMemSpool(), "today"
 	host := batchHost(0)
 	items := []threatconnect.BatchItem{host}
-	for n := range 10_000 {
-		xid := fmt.Sprintf("x-%090d", n)
+	const n = 1_500 // with more than 1 MiB of associations
+	for i := range n {
+		xid := fmt.Sprintf("x-%0900d", i)
 		host.GroupXIDs = append(host.GroupXIDs, xid)
-		items = append(items, batchGroup(xid))
+		group := batchGroup(xid)
+		group.Name = "a group"
+		items = append(items, group)
 	}
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
@@ -463,5 +466,5 @@ func TestAFlushThatCannotKeepWhatWaitsEndsTheImport(t *testing.T) {
 
 	stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
 	require.NoError(t, err)
-	assert.Equal(t, threatconnect.BatchCounts{Added: 10_000, Succeeded: 10_000}, stats.Links)
+	assert.Equal(t, threatconnect.BatchCounts{Added: n, Succeeded: n}, stats.Links)
 }

@@ -844,10 +844,12 @@ func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
 	cfg := appendConfig()
 	cfg.Spool, cfg.Run = newMemSpool(), "today"
 	items := []threatconnect.BatchItem{batchHost(0), batchHost(1)}
-	for n := range 10_000 { // more than are held in memory
-		xid := fmt.Sprintf("x-%090d", n)
+	for n := range 1_500 { // more than are held in memory
+		xid := fmt.Sprintf("x-%0900d", n)
 		items[1].(*threatconnect.Host).GroupXIDs = append(items[1].(*threatconnect.Host).GroupXIDs, xid)
-		items = append(items, batchGroup(xid))
+		group := batchGroup(xid)
+		group.Name = "a group"
+		items = append(items, group)
 	}
 	stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
 	require.ErrorIs(t, err, fs.ErrNotExist)
