@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
@@ -400,19 +401,22 @@ func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
 
 func TestPoisonWithoutEndIsNotChasedWithoutEnd(t *testing.T) {
 	t.Parallel()
-	p := &poisoning{srv: threatconnecttest.NewT(t)}
-	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), appendConfig())
-	require.NoError(t, err)
-	for n := range 2000 {
-		h := batchHost(n)
-		h.Description = "poison"
-		addAll(t, w, h)
-	}
-	err = w.Close(t.Context())
-	require.Error(t, err)
-	s := w.Stats().Indicators
-	assert.EqualValues(t, 2000, s.Failed+s.Unprocessed)
-	assert.Less(t, p.uploads, 200)
+	synctest.Test(t, func(t *testing.T) {
+		p := &poisoning{srv: threatconnecttest.NewT(t)}
+		w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), appendConfig())
+		require.NoError(t, err)
+		n := scaletest.Size(2000)
+		for i := range n {
+			h := batchHost(i)
+			h.Description = "poison"
+			addAll(t, w, h)
+		}
+		err = w.Close(t.Context())
+		require.Error(t, err)
+		s := w.Stats().Indicators
+		assert.EqualValues(t, n, s.Failed+s.Unprocessed)
+		assert.Less(t, p.uploads, 200)
+	})
 }
 
 func TestPoisonHaltsAnImportThatHaltsOnErrors(t *testing.T) {
