@@ -1,6 +1,7 @@
 package threatconnect_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,20 +17,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
 func TestImportsOfEverySizeGoIn(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct{ items, maxBytes, jobs int }{
-		{0, 1 << 30, 0}, {1, 1 << 30, 1}, {5000, 1 << 30, 1}, {25_000, 1 << 30, 1}, {25_001, 1 << 30, 2}, {25_001, 0, 2}, {25_001, 200_000, 6},
+	most := scaletest.Size(25_000)
+	for _, tc := range []struct{ items, maxItems, maxBytes, jobs int }{
+		{0, 0, 1 << 30, 0}, {1, 0, 1 << 30, 1}, {25_001, 0, 1 << 30, 2},
+		{most, most, 1 << 30, 1}, {most + 1, most, 1 << 30, 2}, {most + 1, most, 0, 2}, {most + 1, most, 8 * most, 6},
 	} {
 		t.Run(fmt.Sprintf("%d items in %d bytes", tc.items, tc.maxBytes), func(t *testing.T) {
 			t.Parallel()
 			srv := threatconnecttest.NewT(t, threatconnecttest.WithoutContents())
 			cfg := appendConfig()
-			cfg.MaxBytes = tc.maxBytes
+			cfg.MaxItems, cfg.MaxBytes = tc.maxItems, tc.maxBytes
 			stats, err := srv.Client().Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
 				for n := range tc.items {
 					if !yield(threatconnect.NewHost(fmt.Sprintf("h%d.example", n)), nil) {
@@ -42,12 +46,11 @@ func TestImportsOfEverySizeGoIn(t *testing.T) {
 			assert.Equal(t, threatconnect.BatchCounts{Added: n, Succeeded: n}, stats.Indicators)
 			assert.Equal(t, tc.items, srv.Counts(batchOwner).Indicators)
 			assert.Len(t, srv.Jobs(), tc.jobs)
-			most := int64(2_000_000)
-			if tc.maxBytes > 0 {
-				most = int64(tc.maxBytes)
-			}
 			for _, j := range srv.Jobs() {
-				assert.LessOrEqual(t, j.ContentSize, most)
+				assert.LessOrEqual(t, j.ContentSize, int64(cmp.Or(tc.maxBytes, 2_000_000)))
+				if tc.jobs == 2 {
+					assert.Contains(t, []int{cmp.Or(tc.maxItems, 25_000), 1}, j.Success)
+				}
 			}
 		})
 	}
@@ -250,7 +253,7 @@ func TestThreatErrorsOfAJobAreBounded(t *testing.T) {
 	for _, c := range []struct{ items, listed, reported int }{
 		{10, 1_000, 1_000}, // an item can have many errors
 		{10, 1_001, 1_001}, // one of them says that there was one more
-		{10, 468_001, 1_001},
+		{10, scaletest.N(468_001), 1_001},
 		{500, 4_000, 4_000},
 		{500, 10_000, 4_001},
 	} {
