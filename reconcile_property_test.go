@@ -135,12 +135,12 @@ func FuzzReconcile(f *testing.F) {
 // is given.
 func TestReconcileAgreesWithTheOracleBeyondMemory(t *testing.T) {
 	t.Parallel()
-	const n = 12_000
+	n := scaletest.Size(12_000)
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithRequestLog(0))
 	random := rand.New(rand.NewPCG(7, 7))
 	var feed []something
 	for i := range n {
-		name := fmt.Sprintf("%sx%d.example", strings.Repeat("x", random.IntN(40)), i)
+		name := fmt.Sprintf("%sx%d.example", strings.Repeat("x.", random.IntN(240_000/n)), i)
 		typ, value, item := threatconnect.TypeHost, name, threatconnect.Indicator(threatconnect.NewHost(name))
 		if i%3 == 0 {
 			typ, value, item = threatconnect.TypeFile, fmt.Sprintf("%032X", i), threatconnect.NewFile(fmt.Sprintf("%032x", i))
