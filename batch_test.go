@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -345,7 +346,7 @@ func TestListsOfErrorsThatDoNotEnd(t *testing.T) {
 }
 
 func TestAListOfErrorsOf50MBIsReadInLittleMemory(t *testing.T) { // not in parallel: it measures memory
-	const entries = 800
+	entries := scaletest.Size(800)
 	entry := []byte(`{"errorSource":"a.example","errorReason":"Error (0x1005): ` + strings.Repeat("no ", 22_000) + `"},` + "\n") // 64 KiB
 	m, client := batchMock(t)
 	m.RegisterResponder("GET", batchBase+"/v2/batch/7/errors", func(*http.Request) (*http.Response, error) {
@@ -369,18 +370,20 @@ func TestAListOfErrorsOf50MBIsReadInLittleMemory(t *testing.T) { // not in paral
 		resp.Body = r
 		return resp, nil
 	})
+	var before, mem runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
 	n, most := 0, uint64(0)
 	for _, err := range client.Batch.Errors(t.Context(), 7) {
 		require.NoError(t, err)
-		if n++; n%200 == 0 {
-			var mem runtime.MemStats
+		if n++; n%(entries/4) == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&mem)
 			most = max(most, mem.HeapAlloc)
 		}
 	}
 	assert.Equal(t, entries, n)
-	assert.Less(t, most, uint64(48<<20))
+	assert.Less(t, int64(most)-int64(before.HeapAlloc), int64(8<<20))
 }
 
 func TestResultsAreAskedForByCodeWordsAndSeverity(t *testing.T) {
