@@ -9,8 +9,10 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -192,19 +194,30 @@ func telling(test string) int {
 // their names.
 func forEachDecl(t *testing.T, want func(name string) bool, use func(ast.Decl)) {
 	t.Helper()
-	files, err := os.ReadDir(".")
+	files, err := parsedFiles()
 	require.NoError(t, err)
-	for _, file := range files {
-		if name := file.Name(); !strings.HasSuffix(name, ".go") || !want(name) {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), file.Name(), nil, parser.ParseComments)
-		require.NoError(t, err)
-		for _, d := range f.Decls {
-			use(d)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if want(name) {
+			for _, d := range files[name].Decls {
+				use(d)
+			}
 		}
 	}
 }
+
+var parsedFiles = sync.OnceValues(func() (map[string]*ast.File, error) {
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]*ast.File{}
+	for _, name := range names {
+		if files[name], err = parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+})
 
 // tour is the test that requests every operation.
 const tour = "TestTourRequestsEveryOperation"

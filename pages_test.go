@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -51,11 +52,18 @@ func faultRows(t *testing.T, text string) []faultRow {
 	return rows
 }
 
-// testFunctions are the test functions of all modules below a directory, as package.Function.
-func testFunctions(t *testing.T, root string) map[string]bool {
+// testFunctions returns the test functions of all modules, as package.Function.
+func testFunctions(t *testing.T) map[string]bool {
 	t.Helper()
+	found, err := parsedTestFunctions()
+	require.NoError(t, err)
+	return found
+}
+
+var parsedTestFunctions = sync.OnceValues(func() (map[string]bool, error) {
+	const root = "."
 	found := map[string]bool{}
-	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -79,15 +87,15 @@ func testFunctions(t *testing.T, root string) map[string]bool {
 			}
 		}
 		return nil
-	}))
-	return found
-}
+	})
+	return found, err
+})
 
 func TestFaultsNameTestsThatExist(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("docs/faults.md")
 	require.NoError(t, err)
-	functions := testFunctions(t, ".")
+	functions := testFunctions(t)
 	rows := faultRows(t, string(text))
 	require.GreaterOrEqual(t, len(rows), 78)
 	for i, row := range rows {
@@ -109,7 +117,7 @@ func TestFaultsAreReadAsTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	rows := faultRows(t, "| # | fault | what happens | tests | result |\n|---|---|---|---|---|\n| 1 | a | b | `wire.TestX`, `x.FuzzY` and `not a test` | handled |\n| 2 | c | d | none | open |\n\nText.\n")
 	assert.Equal(t, []faultRow{{1, []string{"wire.TestX", "x.FuzzY"}, "handled"}, {2, nil, "open"}}, rows)
-	functions := testFunctions(t, ".")
+	functions := testFunctions(t)
 	for _, name := range []string{"threatconnect.TestMain", "canon.FuzzHost", "wire.TestKindNames", "threatconnecttest.TestFaults", "feed.TestSampleNeedsNoConfiguration"} {
 		assert.True(t, functions[name], name)
 	}
@@ -322,7 +330,7 @@ func TestThePageAboutBatchNamesTestsThatExist(t *testing.T) {
 	require.NoError(t, err)
 	traps, features, ok := strings.Cut(string(text), "\n## Features\n")
 	require.True(t, ok)
-	functions := testFunctions(t, ".")
+	functions := testFunctions(t)
 	for name, table := range map[string]struct {
 		text string
 		rows int
