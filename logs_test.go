@@ -52,14 +52,15 @@ type logSink struct {
 }
 
 func (s *logSink) answer(req *http.Request) (*http.Response, error) {
-	var entries []map[string]any
-	if err := json.NewDecoder(req.Body).Decode(&entries); err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refuse != 0 {
-		return httpmock.NewStringResponse(s.refuse, ""), nil
+		_, err := io.Copy(io.Discard, req.Body)
+		return httpmock.NewStringResponse(s.refuse, ""), err
+	}
+	var entries []map[string]any
+	if err := json.NewDecoder(req.Body).Decode(&entries); err != nil {
+		return nil, err
 	}
 	s.entries = append(s.entries, entries...)
 	s.batches = append(s.batches, len(entries))
