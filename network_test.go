@@ -181,7 +181,7 @@ func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
 				<-t.Context().Done()
 			})
 			began := time.Now()
-			err := newClient(t, base, threatconnect.WithStallTimeout(200*time.Millisecond)).Groups.Documents.Upload(soon(t), document, content, nil)
+			err := newClient(t, base, threatconnect.WithStallTimeout(50*time.Millisecond)).Groups.Documents.Upload(soon(t), document, content, nil)
 			require.ErrorContains(t, err, "no byte moved within the stall timeout")
 			assert.Less(t, time.Since(began), 10*time.Second)
 			want := int32(3)
@@ -220,7 +220,7 @@ func TestAnswersThatTakeForEver(t *testing.T) {
 		}
 	}
 	many := strings.Repeat(" ", 64<<10)
-	stalled := threatconnect.WithStallTimeout(100 * time.Millisecond)
+	stalled := threatconnect.WithStallTimeout(50 * time.Millisecond)
 	for name, tc := range map[string]struct {
 		serve func(*net.TCPConn)
 		opts  []threatconnect.Option
@@ -236,18 +236,18 @@ func TestAnswersThatTakeForEver(t *testing.T) {
 		"a chunked body without end": {func(conn *net.TCPConn) {
 			write(conn, strings.Replace(head, "Connection: close", "Transfer-Encoding: chunked", 1), "10000\r\n"+many+"\r\n", 0)
 		}, nil, 0, func(t *testing.T, err error) { require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge) }},
-		"a byte now and then": {func(conn *net.TCPConn) { write(conn, head, " ", 20*time.Millisecond) }, nil, 300 * time.Millisecond, func(t *testing.T, err error) {
+		"a byte now and then": {func(conn *net.TCPConn) { write(conn, head, " ", 10*time.Millisecond) }, nil, 100 * time.Millisecond, func(t *testing.T, err error) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.NotErrorIs(t, err, threatconnect.ErrBadResponse)
 		}},
-		"headers that come a byte at a time": {func(conn *net.TCPConn) { write(conn, "HTTP/1.1 200 OK\r\nX-Slow: ", "x", 20*time.Millisecond) }, []threatconnect.Option{stalled}, 0, func(t *testing.T, err error) {
-			require.ErrorContains(t, err, "no byte moved within the stall timeout of 100ms")
+		"headers that come a byte at a time": {func(conn *net.TCPConn) { write(conn, "HTTP/1.1 200 OK\r\nX-Slow: ", "x", 10*time.Millisecond) }, []threatconnect.Option{stalled}, 0, func(t *testing.T, err error) {
+			require.ErrorContains(t, err, "no byte moved within the stall timeout of 50ms")
 		}},
-		"nothing": {func(conn *net.TCPConn) { write(conn, "", "", 20*time.Millisecond) }, []threatconnect.Option{stalled}, 0, func(t *testing.T, err error) {
-			require.ErrorContains(t, err, "no byte moved within the stall timeout of 100ms")
+		"nothing": {func(conn *net.TCPConn) { write(conn, "", "", 10*time.Millisecond) }, []threatconnect.Option{stalled}, 0, func(t *testing.T, err error) {
+			require.ErrorContains(t, err, "no byte moved within the stall timeout of 50ms")
 		}},
-		"nothing after the headers": {func(conn *net.TCPConn) { write(conn, head+"{", "", 20*time.Millisecond) }, []threatconnect.Option{stalled}, 0, func(t *testing.T, err error) {
-			require.ErrorContains(t, err, "no byte moved within the stall timeout of 100ms")
+		"nothing after the headers": {func(conn *net.TCPConn) { write(conn, head+"{", "", 10*time.Millisecond) }, []threatconnect.Option{stalled}, 0, func(t *testing.T, err error) {
+			require.ErrorContains(t, err, "no byte moved within the stall timeout of 50ms")
 			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 		}},
 		"informational answers without end": {func(conn *net.TCPConn) { write(conn, "", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 0) }, nil, 0, func(t *testing.T, err error) {
