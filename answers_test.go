@@ -32,6 +32,7 @@ import (
 // TestThreatAnswersTimeGrowsLinearly reads answers of each form, made of one part again and again: twice the length
 // takes less than three times as long. It is not parallel, because it measures time.
 func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
+	size := max(4<<10, scaletest.N(40<<10)) // with less, all times are noise
 	list := func(before, unit, after string) func(int) string {
 		return func(n int) string { return before + strings.Repeat(unit+",", n/(len(unit)+1)) + unit + after }
 	}
@@ -98,7 +99,7 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 		"a record of the DataStore":   {repeated(`{"_source":{"x":"`, `\\`, `"}}`), get("data_store_record")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			scaletest.RequireLinear(t, scaletest.Size(40<<10), 2, func(n int) func() {
+			scaletest.RequireLinear(t, size, 2, func(n int) func() {
 				body := g.answer(n)
 				return func() {
 					_ = g.call(t.Context(), shapeClient(t, body, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})))
@@ -115,24 +116,24 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 		"letters": "a", "signatures": strings.Repeat("a", 43) + "=", "percent signs": "%25", "entities": "&amp;", "escapes": `\\u0041`, "digits": "1", "spaces": " ", "authorization": "authorization ", "not UTF-8": "\xff", "links": "https://a.example/ ",
 	} {
 		t.Run(name, func(t *testing.T) {
-			scaletest.RequireLinear(t, scaletest.Size(40<<10), 2, func(n int) func() {
+			scaletest.RequireLinear(t, size, 2, func(n int) func() {
 				return answered(400, strings.Repeat(unit, n/len(unit)), "Content-Type", "text/plain")
 			})
-			scaletest.RequireLinear(t, scaletest.Size(40<<10), 2, func(n int) func() {
+			scaletest.RequireLinear(t, size, 2, func(n int) func() {
 				return answered(400, `{"status":"Failure","message":"`+strings.Repeat(unit, n/len(unit))+`"}`)
 			})
 			text := func(n int) string { return strings.Repeat(unit, n/len(unit)) }
 			for _, field := range []string{"Retry-After", "Date", "Location", "Content-Type", "Content-Encoding"} {
-				scaletest.RequireLinear(t, scaletest.Size(40<<10), 2, func(n int) func() { return answered(503, "", field, text(n)) })
-				scaletest.RequireLinear(t, scaletest.Size(40<<10), 2, func(n int) func() { return answered(302, "", field, text(n)) })
+				scaletest.RequireLinear(t, size, 2, func(n int) func() { return answered(503, "", field, text(n)) })
+				scaletest.RequireLinear(t, size, 2, func(n int) func() { return answered(302, "", field, text(n)) })
 			}
-			scaletest.RequireLinear(t, scaletest.Size(40<<10), 2, func(n int) func() {
+			scaletest.RequireLinear(t, size, 2, func(n int) func() {
 				failed := errors.New(text(n))
 				c, err := threatconnect.NewClient("https://threatconnect.example/api", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, failed }))
 				require.NoError(t, err)
 				return func() { _, _ = c.Owners.Whoami(t.Context()) }
 			})
-			scaletest.RequireLinear(t, scaletest.Size(40<<10), 2, func(n int) func() {
+			scaletest.RequireLinear(t, size, 2, func(n int) func() {
 				failed := errors.New(text(n))
 				c := clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) { return nil, failed }), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 				return func() { _, _ = c.Owners.Whoami(t.Context()) }
