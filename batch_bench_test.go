@@ -146,7 +146,7 @@ func TestAddedItemsAllocateNothing(t *testing.T) { // not in parallel: it counts
 			client, err := threatconnect.NewClient(batchBase, threatconnect.Token("token"), threatconnect.WithTransport(&platform))
 			require.NoError(t, err)
 			cfg := appendConfig()
-			cfg.MaxItems = 20_000
+			cfg.MaxItems = scaletest.Size(20_000)
 			if cfg.Spool = spool; spool != nil {
 				cfg.Run = "today"
 			}

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
@@ -346,15 +348,16 @@ func TestALargePageIsRead(t *testing.T) {
 	one := `{"id":1,"type":"Host","ownerName":"Example Source","summary":"a.example","rating":3,"confidence":80,"tag":[` +
 		strings.Repeat(`{"name":"Example Tag"},`, 19) + `{"name":"Last"}],"attribute":[` +
 		strings.Repeat(`{"id":1,"type":"Description","value":"`+strings.Repeat("x", 500)+`"},`, 4) + `{"id":5,"type":"Source","value":"x"}]}`
-	body := `{"status":"Success","data":{"resultCount":10000,"indicator":[` + strings.Repeat(one+",", 9_999) + one + `]}}`
+	n := scaletest.Size(10_000)
+	body := fmt.Sprintf(`{"status":"Success","data":{"resultCount":%d,"indicator":[`, n) + strings.Repeat(one+",", n-1) + one + `]}}`
 	page, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, body)}}).Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 10_000}})
 	require.NoError(t, err)
-	require.Len(t, page.Items, 10_000)
+	require.Len(t, page.Items, n)
 
 	owner := `{"id":1,"name":"Example Source"}`
-	owners, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Success","data":{"owner":[`+strings.Repeat(owner+",", 99_999)+owner+`]}}`)}}).Owners.List(t.Context(), nil)
+	owners, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Success","data":{"owner":[`+strings.Repeat(owner+",", 10*n-1)+owner+`]}}`)}}).Owners.List(t.Context(), nil)
 	require.NoError(t, err)
-	require.Len(t, owners.Items, 100_000)
+	require.Len(t, owners.Items, 10*n)
 }
 
 func TestAStallDoesNotHideThatNothingWasSent(t *testing.T) {
