@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -202,7 +203,7 @@ func TestGroupContentRefusesWhatHasNone(t *testing.T) {
 func TestContentsSurviveTheirProcess(t *testing.T) {
 	t.Parallel()
 	const documents = 5
-	for moment := 0; ; moment++ {
+	for moment := 0; ; moment += max(1, scaletest.Stride()/5) {
 		done := false
 		synctest.Test(t, func(t *testing.T) {
 			srv := threatconnecttest.NewT(t)
@@ -256,7 +257,7 @@ func TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess(t *testing.T) {
 	for _, d := range []*threatconnect.Document{batchDocument("d-0"), bad, batchDocument("d-2")} {
 		items = append(items, &threatconnect.GroupContent{Group: d, Content: threatconnect.BytesContent([]byte("text"))})
 	}
-	for moment, died := 0, true; died && !t.Failed(); moment++ {
+	for moment, died := 0, true; died && !t.Failed(); moment += max(1, scaletest.Stride()/5) {
 		synctest.Test(t, func(t *testing.T) {
 			srv := threatconnecttest.NewT(t)
 			cfg := appendConfig()
