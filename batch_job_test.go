@@ -185,6 +185,7 @@ func TestAnOutageWithoutEndEndsTheImport(t *testing.T) {
 	for name, uploads := range map[string]bool{"of everything": false, "of uploads": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				minutes := scaletest.Size(60)
 				srv := threatconnecttest.NewT(t)
 				broken := errors.New("write: broken pipe")
 				began := time.Now()
@@ -193,10 +194,10 @@ func TestAnOutageWithoutEndEndsTheImport(t *testing.T) {
 						return nil, broken
 					}
 					return srv.RoundTrip(req)
-				}), func(c *threatconnect.BatchConfig) { c.RetryFor = time.Hour })
+				}), func(c *threatconnect.BatchConfig) { c.RetryFor = time.Duration(minutes) * time.Minute })
 				require.ErrorIs(t, err, broken)
 				assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unprocessed: 1}, stats.Indicators)
-				assert.InDelta(t, 60, time.Since(began).Minutes(), 3)
+				assert.InDelta(t, minutes, time.Since(began).Minutes(), 3)
 				var b *threatconnect.BatchError
 				require.ErrorAs(t, err, &b)
 				assert.Empty(t, b.Jobs, "the platform says that the job has no file")
