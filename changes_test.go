@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
@@ -184,7 +185,7 @@ func TestChangesThatCannotBeRead(t *testing.T) {
 // that is kept by the changes alone ends as the owner's indicators do, and nothing is delivered twice.
 func TestNoChangeIsLostWhileOthersWrite(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(8) {
+	for seed := range uint64(scaletest.Size(8)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { followWriters(t, seed) })
