@@ -229,32 +229,38 @@ func TestNothingFollowsARedirect(t *testing.T) {
 	target := l.Addr().String()
 	other := strings.Replace(target, "127.0.0.1", "localhost", 1)
 	cert, roots := certificate(t, "localhost", time.Now().Add(time.Hour))
+	type redirect struct {
+		status int
+		to     string
+	}
+	var answer atomic.Value
+	var asked atomic.Int32
 	for _, scheme := range []string{"http", "https"} {
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			asked.Add(1)
+			r := answer.Load().(redirect)
+			if r.to != "" {
+				w.Header().Set("Location", r.to)
+			}
+			w.WriteHeader(r.status)
+		}))
+		base := ""
+		if scheme == "https" {
+			srv.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+			srv.StartTLS()
+			base = strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
+		} else {
+			srv.Start()
+			base = srv.URL
+		}
+		c := newClient(t, base+"/api", threatconnect.WithTLSConfig(&tls.Config{RootCAs: roots}))
 		for _, status := range []int{301, 302, 303, 307, 308, 300, 304} {
 			for where, to := range map[string]string{
 				"the same host": "/elsewhere", "another port": "http://" + target + "/api/v2/whoami?token=leaked", "another port with TLS": "https://" + target + "/x",
 				"another host": "http://" + other + "/x", "another host without a scheme": "//" + other, "another host with a password": "https://user:pass@other.example/evil-value",
 				"a port that is none": "https://user:pass@other.example:evil-value/", "what is no URL": "://", "nowhere": "",
 			} {
-				var asked atomic.Int32
-				srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					asked.Add(1)
-					if to != "" {
-						w.Header().Set("Location", to)
-					}
-					w.WriteHeader(status)
-				}))
-				opts := []threatconnect.Option{threatconnect.WithTLSConfig(&tls.Config{RootCAs: roots})}
-				base := ""
-				if scheme == "https" {
-					srv.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
-					srv.StartTLS()
-					base = strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
-				} else {
-					srv.Start()
-					base = srv.URL
-				}
-				c := newClient(t, base+"/api", opts...)
+				answer.Store(redirect{status, to})
 				for name, call := range calls {
 					asked.Store(0)
 					err := call(t.Context(), c)
@@ -264,9 +270,9 @@ func TestNothingFollowsARedirect(t *testing.T) {
 						assert.NotContains(t, err.Error(), leak)
 					}
 				}
-				srv.Close()
 			}
 		}
+		srv.Close()
 	}
 	assert.Zero(t, reached.Load())
 }
