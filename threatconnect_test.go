@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(killedDir) != "" {
 		os.Exit(beKilled())
 	}
+	debug.SetGCPercent(400) // the heap is small and its garbage large: the default costs a fifth of the time
 	goleak.VerifyTestMain(m)
 }
 
