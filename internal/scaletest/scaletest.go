@@ -17,8 +17,8 @@ import (
 // N returns how many of n cases a test runs: n divided by Stride, and at least 1.
 func N[T int | int64 | uint64](n T) T { return max(1, n/T(Stride())) }
 
-// Size returns the size of an input for RequireLinear: a quarter of n with -short, otherwise n. Smaller inputs take too
-// little time to measure.
+// Size returns the size of an input that tests nothing if it is small: a quarter of n with -short, otherwise n. Small
+// inputs for RequireLinear, for example, take too little time to measure.
 func Size(n int) int { return n / max(1, Stride()/5) }
 
 // Stride returns the distance between the cases that a test runs: 1 if the environment variable FULL is not empty, 20
