@@ -17,13 +17,14 @@ import (
 
 const memPath = "state/feeds/spool"
 
-// content returns a record in parts and as a whole. It has no zero bytes, because lost bytes are zero.
+// content returns a record in parts and as a whole. It has no zero bytes because lost bytes read as
+// zero.
 func content(name string) ([][]byte, string) {
 	parts := [][]byte{[]byte("record "), nil, []byte(strings.Repeat(name, 20))}
 	return parts, "record " + strings.Repeat(name, 20)
 }
 
-// history is the record of the calls of a process and their results.
+// history records the calls of a process and their results.
 type history struct {
 	tried   map[string]bool // Create was called
 	there   map[string]bool // Create returned nil, or Read returned the record
@@ -33,8 +34,8 @@ type history struct {
 
 func newHistory() *history { return &history{tried: map[string]bool{}, there: map[string]bool{}} }
 
-// run creates and removes records. After an error it reads the record to learn the outcome. It returns false
-// if the process has died.
+// run creates and removes records. After an error it reads the record to learn the outcome. It returns
+// false if the process has crashed.
 func (h *history) run(t require.TestingT, d *Dir, records ...string) bool {
 	ctx := context.Background()
 	create := func(name string) error {
@@ -82,8 +83,8 @@ func (h *history) run(t require.TestingT, d *Dir, records ...string) bool {
 	return true
 }
 
-// check reads the directory like the next process, and compares it with the history. It then creates a record
-// that exists and one that does not.
+// check reads the directory as the next process would and compares it with the history. It then
+// creates a record that exists and one that does not.
 func (h *history) check(m *Mem) error {
 	ctx := context.Background()
 	d := NewDir(m, memPath)
@@ -102,7 +103,7 @@ func (h *history) check(m *Mem) error {
 	for _, name := range names {
 		has[name] = true
 		if !h.tried[name] {
-			return fmt.Errorf("%s is no record", name)
+			return fmt.Errorf("%s is not a record", name)
 		}
 		if err := full(name); err != nil {
 			return err
@@ -130,8 +131,8 @@ func (h *history) check(m *Mem) error {
 	return nil
 }
 
-// checkCrashes checks every state after a failure of the machine, and returns their number. An operation that
-// changes nothing adds no state.
+// checkCrashes checks every state that a machine crash can leave and returns the number of states. An
+// operation that changes nothing adds no state.
 func (h *history) checkCrashes(t require.TestingT, m *Mem, most int) (states int) {
 	ops := m.Ops()
 	if !changes(ops[len(ops)-1]) {
@@ -154,7 +155,7 @@ func operations(t *testing.T) []string {
 	return m.Ops()
 }
 
-// changes reports whether an operation changes the disk, or what a crash can lose.
+// changes reports whether an operation changes the disk or the data that a crash can lose.
 func changes(op string) bool {
 	kind, _, _ := strings.Cut(op, " ")
 	return !slices.Contains([]string{"open", "stat", "list", "read", "close"}, kind)
@@ -173,7 +174,7 @@ func TestAFailureOfTheMachineAtAnyOperation(t *testing.T) {
 	t.Logf("%d states", states)
 }
 
-// every returns the distance between the operations at which the machine fails after another fault.
+// every returns the step between the operations at which the machine crashes after another fault.
 func every() int {
 	if testing.Short() {
 		return 7
@@ -181,7 +182,7 @@ func every() int {
 	return 1
 }
 
-// Another process continues after the first one died, and then the machine fails.
+// One process dies, another continues, and then the machine crashes.
 func TestAProcessDiesAndThenTheMachineFails(t *testing.T) {
 	t.Parallel()
 	states := 0
@@ -211,7 +212,7 @@ func TestAProcessDiesAndThenTheMachineFails(t *testing.T) {
 	t.Logf("%d states", states)
 }
 
-// The process continues after the error, and then the machine fails.
+// The process continues after an error, and then the machine crashes.
 func TestAnErrorAndThenTheMachineFails(t *testing.T) {
 	t.Parallel()
 	states := 0
@@ -240,7 +241,7 @@ func TestADiskThatIsFullAtAnyByte(t *testing.T) {
 		for name := range h.there {
 			parts, _ := content(name)
 			if !slices.Contains(h.removal, name) {
-				require.ErrorIs(t, NewDir(m, memPath).Create(t.Context(), name, parts), fs.ErrExist, "also without room")
+				require.ErrorIs(t, NewDir(m, memPath).Create(t.Context(), name, parts), fs.ErrExist, "also on a full disk")
 			}
 		}
 		m.SetRoom(-1)
@@ -286,7 +287,7 @@ func TestOldTemporaryFilesAreRemoved(t *testing.T) {
 	}
 }
 
-// writeOnce returns the operations of a Create up to the link of the record.
+// writeOnce returns the operations of a Create up to and including the link of the record.
 func writeOnce(t *testing.T) []string {
 	m := NewMem()
 	require.NoError(t, NewDir(m, memPath).Create(t.Context(), "a", nil))

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// onBoth runs a test on the file system of the operating system and on the one in memory. open returns
-// another Dir of the same directory.
+// onBoth runs a test on the operating system's file system and on the one in memory. Each call of open
+// returns a new Dir of the same directory.
 func onBoth(t *testing.T, test func(t *testing.T, open func() *Dir)) {
 	t.Helper()
 	t.Run("os", func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestDirKeepsRecords(t *testing.T) {
 		assert.Empty(t, names)
 		_, err = d.Read(ctx, "a")
 		require.ErrorIs(t, err, fs.ErrNotExist)
-		require.NoError(t, d.Remove(ctx, "a"), "there is no directory")
+		require.NoError(t, d.Remove(ctx, "a"), "the directory does not exist")
 
 		parts, want := content("a")
 		require.NoError(t, d.Create(ctx, "a", parts))
@@ -114,7 +114,7 @@ func TestDirRefusesNames(t *testing.T) {
 	require.ErrorContains(t, NewDir(NewMem(), "").Create(t.Context(), "a", nil), "is empty")
 }
 
-// endsAfter is a context that ends after a number of calls of Err.
+// endsAfter is a context that is canceled after n calls of Err.
 type endsAfter struct {
 	context.Context
 	n int
@@ -147,7 +147,7 @@ func TestDirStopsWhenTheContextEnds(t *testing.T) {
 	require.ErrorIs(t, d.Remove(ended, "a"), context.Canceled)
 }
 
-// The order makes records durable, and each sync costs a write to the disk.
+// The order makes records durable, and each sync costs a disk write.
 func TestDirSyncsInOrder(t *testing.T) {
 	t.Parallel()
 	m, done := NewMem(), 0
@@ -266,7 +266,7 @@ func TestDirMakesItsDirectoryAgain(t *testing.T) {
 func TestDirIsForItsUserOnly(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		return // it has no such modes; the directory inherits those of its parent
+		return // Windows has no such modes; the directory inherits those of its parent
 	}
 	top := t.TempDir()
 	require.NoError(t, NewDir(OS{}, filepath.Join(top, "state", "spool")).Create(t.Context(), "a", nil))

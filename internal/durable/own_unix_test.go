@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ownedBy is a file with another owner in Lstat.
+// ownedBy is a file that has another owner in Lstat.
 type ownedBy struct {
 	fs.FileInfo
 	uid uint32
@@ -28,7 +28,7 @@ func (o ownedBy) Sys() any {
 	return &stat
 }
 
-// other is the id of a user other than root and the user of the process.
+// other is the ID of a user who is neither root nor the user of the process.
 const other = 64_123
 
 func TestCheckOwn(t *testing.T) {
@@ -44,8 +44,8 @@ func TestCheckOwn(t *testing.T) {
 	}
 }
 
-// Links of other users are neither followed nor resolved, anywhere in a path. Links of the user and of root
-// may be in the middle of a path, but not at its end.
+// Links of other users are neither followed nor resolved, anywhere in a path. Links of the user and of
+// root may be in the middle of a path, but not at its end.
 func TestThreatLinksOfOthersAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -60,7 +60,7 @@ func TestThreatLinksOfOthersAreNotFollowed(t *testing.T) {
 	}
 	for _, test := range []struct {
 		path   string
-		others string // the name of a link of another user
+		others string // name of a link owned by another user
 		want   error
 	}{
 		{path: "real/victim", others: "", want: nil},
@@ -107,7 +107,7 @@ func TestThreatLinksOfOthersAreNotFollowed(t *testing.T) {
 	assert.Equal(t, "untouched", string(content))
 	names, err := os.ReadDir(path("real"))
 	require.NoError(t, err)
-	assert.Len(t, names, 3, "nothing was left there")
+	assert.Len(t, names, 3, "nothing is left over")
 }
 
 // A relative path starts at the working directory. Links that led there are not checked.
@@ -152,7 +152,7 @@ func TestOpenAppend(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
-	_, err = OpenAppend(filepath.Join(dir, "pipe")) // without a reader
+	_, err = OpenAppend(filepath.Join(dir, "pipe")) // no reader
 	require.Error(t, err)
 	_, err = OpenAppend(dir)
 	require.Error(t, err)
@@ -189,7 +189,7 @@ func TestReplacement(t *testing.T) {
 		replace(strings.Repeat("second", 1000), true)
 		info, err := os.Stat(path)
 		require.NoError(t, err)
-		assert.Equal(t, mode, info.Mode().Perm(), "the permissions of the file before")
+		assert.Equal(t, mode, info.Mode().Perm(), "the permissions of the replaced file")
 	}
 	_, err := NewReplacement(dir, 0o600)
 	require.ErrorIs(t, err, errNotRegular)

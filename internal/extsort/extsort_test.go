@@ -50,9 +50,9 @@ func TestSortsAnyNumberAndKeepsTheOrderOfEqualKeys(t *testing.T) {
 				require.NoError(t, err)
 			}
 		}
-		slices.Sort(want) // values count up, so that this is the order of addition
+		slices.Sort(want) // values count up, so this is the order of addition
 		require.Equal(t, want, all(t, s))
-		require.Equal(t, want, all(t, s), "ranged over again")
+		require.Equal(t, want, all(t, s), "second iteration")
 		assert.Equal(t, n > 5000, len(s.runs) > 0, "%d records use files", n)
 		assert.Equal(t, n == merged, len(s.runs) > 0 && s.runs[0].level > 0, "%d records are merged", n)
 		left, err := os.ReadDir(dir)
@@ -65,7 +65,7 @@ func TestSortsAnyNumberAndKeepsTheOrderOfEqualKeys(t *testing.T) {
 		left, err = os.ReadDir(dir)
 		require.NoError(t, err)
 		assert.Empty(t, left)
-		assert.Error(t, s.Add([]byte("k"), nil), "it is closed")
+		assert.Error(t, s.Add([]byte("k"), nil), "the sorter is closed")
 	}
 }
 
@@ -85,7 +85,7 @@ func TestBytesWrittenPerRecordGrowSlowly(t *testing.T) {
 		}
 		written := int64(0)
 		for i, r := range s.runs {
-			require.Less(t, i, 2*fanIn, "files that are open at a time")
+			require.Less(t, i, 2*fanIn, "too many open files")
 			info, err := r.file.Stat()
 			require.NoError(t, err)
 			require.Equal(t, info.Size(), r.size)
@@ -122,7 +122,7 @@ func TestErrorsOfFilesComeBack(t *testing.T) {
 		err = s.Add([]byte("key"), []byte("value"))
 	}
 	require.ErrorIs(t, err, os.ErrNotExist)
-	require.ErrorIs(t, s.Add(nil, nil), os.ErrNotExist, "it stays of no use")
+	require.ErrorIs(t, s.Add(nil, nil), os.ErrNotExist, "the error is permanent")
 	for _, err := range s.Sorted() {
 		require.ErrorIs(t, err, os.ErrNotExist)
 	}
@@ -146,7 +146,7 @@ func TestErrorsOfFilesComeBack(t *testing.T) {
 		_, err = s.runs[0].file.WriteAt(old, 100)
 		require.NoError(t, err)
 	}
-	require.Len(t, all(t, s), 20_000, "as it was")
+	require.Len(t, all(t, s), 20_000, "the file is restored")
 
 	require.ErrorIs(t, New(t.TempDir(), 0).Add(make([]byte, minLimit+1), nil), errTooLarge)
 }

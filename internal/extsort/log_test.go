@@ -68,7 +68,7 @@ func TestLogReportsErrorsOfItsFile(t *testing.T) {
 	}
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = l.Add(nil)
-	require.ErrorIs(t, err, os.ErrNotExist, "it stays of no use")
+	require.ErrorIs(t, err, os.ErrNotExist, "the error is permanent")
 	for _, err := range l.All() {
 		require.ErrorIs(t, err, os.ErrNotExist)
 	}
@@ -93,5 +93,5 @@ func TestLogReportsErrorsOfItsFile(t *testing.T) {
 		n++
 	}
 	require.ErrorIs(t, err, errChanged)
-	require.Equal(t, 101, n, "the records before it are good")
+	require.Equal(t, 101, n, "the records before the change")
 }

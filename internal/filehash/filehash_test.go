@@ -18,13 +18,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
-// kinds are the letters of hashes in tests, with their digits: m1 is an MD5, s1 a SHA-1, t1 a SHA-256.
+// kinds are the letters of hash kinds in tests, and their lengths in digits: m1 is an MD5, s1 a SHA-1,
+// t1 a SHA-256.
 var kinds = []struct {
 	letter byte
 	digits int
 }{{'m', 32}, {'s', 40}, {'t', 64}}
 
-// hashesOf returns the hashes of a file from their short form.
+// hashesOf parses the short form of the hashes of a file.
 func hashesOf(short string) Hashes {
 	var v [3]string
 	for h := range strings.FieldsSeq(short) {
@@ -45,8 +46,8 @@ func short(h *Hashes) string {
 	return strings.Join(all, " ")
 }
 
-// labelOf returns the label of a file as text: merged with its cluster (C), with files of the same strongest
-// hash (S), or with files of the same hashes (O), and these hashes.
+// labelOf returns the label of a file as text: merged with its cluster (C), with files of the same
+// strongest hash (S), or with files of the same hashes (O), followed by these hashes.
 func labelOf(label []byte) string {
 	var h Hashes
 	switch label[0] {
@@ -63,7 +64,7 @@ func labelOf(label []byte) string {
 // sorters creates sorters and remembers them.
 type sorters struct {
 	made []*extsort.Sorter
-	dir  func(n int) string // of one, if it is not the usual one
+	dir  func(n int) string // directory of sorter n; nil: the default
 }
 
 func (s *sorters) make() *extsort.Sorter {
@@ -94,7 +95,8 @@ func (s *sorters) requireClosed(t *testing.T) {
 	}
 }
 
-// clustersOf returns the clusters of files, each as its hashes and its label, with a ! if it is torn.
+// clustersOf returns the label of each file that is in a cluster, by hashes, with a ! if the cluster
+// is torn.
 func clustersOf(t *testing.T, files []string) map[string]string {
 	t.Helper()
 	var s sorters
@@ -102,7 +104,7 @@ func clustersOf(t *testing.T, files []string) map[string]string {
 	for c, err := range Clusters(t.Context(), s.make, s.links(t, files)) {
 		require.NoError(t, err)
 		own := short(&c.Own)
-		require.NotContains(t, all, own, "a cluster for each set of hashes")
+		require.NotContains(t, all, own, "one result per set of hashes")
 		label := c.AppendLabel([]byte("after"))
 		require.Equal(t, "after", string(label[:5]))
 		if all[own] = labelOf(label[5:]); c.Torn {
@@ -138,7 +140,7 @@ func TestClusters(t *testing.T) {
 	}
 }
 
-// union returns all hashes of files, and whether two of one kind differ.
+// union returns all hashes of files and whether two of one kind differ.
 func union(files []string) (all string, torn bool) {
 	have := map[byte]string{}
 	for _, f := range files {
@@ -150,7 +152,7 @@ func union(files []string) (all string, torn bool) {
 	return strings.Join(slices.Sorted(maps.Values(have)), " "), torn
 }
 
-// inMemory returns the result of clustersOf, computed in memory.
+// inMemory computes the result of clustersOf in memory.
 func inMemory(files []string) map[string]string {
 	by := map[string][]string{}
 	for _, f := range files {
@@ -221,7 +223,7 @@ const made = 2*rounds - 1
 func TestErrorsOfSortersComeBack(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing")
-	var pairs, torn []string // more than the memory of a sorter
+	var pairs, torn []string // more than fits into the memory of a sorter
 	for i := range 1000 {
 		pairs = append(pairs, fmt.Sprintf("m%d", i+1), fmt.Sprintf("m%d s%d", i+1, i+1))
 		torn = append(torn, fmt.Sprintf("m1 t%d", i+1))
@@ -279,7 +281,7 @@ func TestAContextEndsClusters(t *testing.T) {
 			for _, err := range Clusters(ctx, s.make, links) {
 				require.ErrorIs(t, err, ended)
 			}
-			require.Len(t, s.made, 1+min(n+1+n%2, made), "nothing goes on")
+			require.Len(t, s.made, 1+min(n+1+n%2, made), "no more sorters")
 			s.requireClosed(t)
 		})
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// Held links that cannot be read back count as not sent. The test is not parallel, because it changes the
-// directory of temporary files.
+// Deferred links that cannot be stored count as unprocessed. The test is not parallel because it sets
+// TMPDIR.
 func TestAssociationsThatCannotBePutAsideEndTheImport(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestAssociationsThatAreLostInAFlushEndTheImport(t *testing.T) {
 	})
 }
 
-// A file that was complete before the error is recorded.
+// A file that was complete before the error is stored when the import closes.
 func TestAFileThatCouldNotBeKeptIsKeptAtTheEnd(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestReferencesThatCannotBePutAsideEndTheImport(t *testing.T) {
 	})
 }
 
-// An import that has ended sends nothing more, even if the spool fails afterwards.
+// An import that has ended sends nothing more, even if the spool fails later.
 func TestAnImportThatHasEndedStaysSo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -105,18 +105,18 @@ func TestAnImportThatHasEndedStaysSo(t *testing.T) {
 		p := w.mustStart(ctx, t)
 		for i := range feed {
 			p.mustAdd(t, feed[i])
-			time.Sleep(10 * time.Millisecond) // the job of the first file is the first
+			time.Sleep(10 * time.Millisecond) // the first file gets the first job
 		}
 		require.NoError(t, p.Wait(ctx, 1))
 		require.ErrorIs(t, p.Cause(), deliver.ErrHalted)
-		w.disk.SetRoom(0) // so that the last file cannot be kept
+		w.disk.SetRoom(0) // the last file cannot be stored
 		time.AfterFunc(time.Millisecond, func() { w.disk.SetRoom(-1) })
 		p.Close(ctx, nil)
 		require.ErrorIs(t, p.Cause(), deliver.ErrHalted)
 		require.NoError(t, p.balance())
 		w.platform.work(time.Now().Add(time.Hour))
 		require.Equal(t, map[string]int{hostKey("b.example"): 1}, w.platform.arrived)
-		require.Equal(t, item.Counts{Succeeded: 1, Failed: 1, Unprocessed: 3}, p.Stats().Outcome.Kinds[item.Indicator], "what was under way goes on")
+		require.Equal(t, item.Counts{Succeeded: 1, Failed: 1, Unprocessed: 3}, p.Stats().Outcome.Kinds[item.Indicator], "the job that is running completes")
 	})
 }
 
@@ -196,7 +196,7 @@ func TestTheContextEndsWithTheImport(t *testing.T) {
 	}
 }
 
-// Close with an error of the sequence still sends the added items, and the import can be resumed.
+// If the sequence of items fails, Close still sends the added items, and the import can be resumed.
 func TestAnImportWhoseItemsEndEarlyIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -216,19 +216,19 @@ func TestAnImportWhoseItemsEndEarlyIsKept(t *testing.T) {
 		require.EqualValues(t, 5, p.Resumed().Added)
 		require.EqualValues(t, 5, p.Stats().Before)
 		time.Sleep(time.Second)
-		require.Equal(t, time.Second, p.Stats().Elapsed, "a resumed import goes on at once")
+		require.Equal(t, time.Second, p.Stats().Elapsed, "a resumed import measures time from its start")
 		p.mustAdd(t, feed[5])
 		p.Close(ctx, nil)
 		require.NoError(t, w.check(p, feed))
 	})
 }
 
-// When an import ends, items in an incomplete file are in the spool as well.
+// When an import ends, the items of its incomplete file are in the spool, too.
 func TestAnImportThatEndsKeepsTheOpenFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		feed := []step{host("a.example", "g1"), host("b.example"), host("c.example"), host("d.example"), group("g1")} // a link waits
+		feed := []step{host("a.example", "g1"), host("b.example"), host("c.example"), host("d.example"), group("g1")} // a link is deferred
 		w := newSmallWorld(3)
 		w.platform.failAt("create", collapse, 1)
 		p := w.mustStart(ctx, t, feed...)

@@ -13,14 +13,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/durable"
 )
 
-// scenario is an import with a fault at each of its operations.
+// scenario is an import that tests repeat with a fault at each of its operations.
 type scenario struct {
 	setup
 	feed []step
-	slow int // factor of its duration; 0 means 1
+	slow int // divides the number of faults to try; 0 means 1
 }
 
-// scenarios returns the imports.
 func scenarios() map[string]scenario {
 	return map[string]scenario{
 		"plain": {setup: setup{maxItems: 3, concurrency: 2}, feed: slices.Concat(
@@ -62,10 +61,10 @@ func scenarios() map[string]scenario {
 	}
 }
 
-// exhaustive selects all operations of all scenarios instead of a sample.
+// exhaustive reports whether to try all operations of all scenarios instead of a sample.
 func exhaustive() bool { return os.Getenv("ENGINE_EXHAUSTIVE") == "1" }
 
-// short selects a smaller sample.
+// short reports whether to try a smaller sample.
 func short() bool { return testing.Short() && !exhaustive() }
 
 // stride returns the distance between two operations with a fault.
@@ -76,10 +75,10 @@ func (s *scenario) stride(quick int) int {
 	return quick * max(s.slow, 1)
 }
 
-// mostStates is the largest number of states of the disk to check after a crash.
+// mostStates is the largest number of disk states to check after a crash.
 const mostStates = 64
 
-// each runs a function for each scenario in a separate bubble.
+// each runs f for each scenario in a separate synctest bubble.
 func each(t *testing.T, f func(t *testing.T, s scenario) (states int)) {
 	for name, s := range scenarios() {
 		s.maxBytes = max(s.maxBytes, 100_000)
@@ -92,7 +91,7 @@ func each(t *testing.T, f func(t *testing.T, s scenario) (states int)) {
 	}
 }
 
-// whole runs a scenario without faults and returns the numbers of its disk operations and platform calls.
+// whole runs a scenario without faults and returns its numbers of disk operations and platform calls.
 func (s *scenario) whole(t *testing.T) (ops, calls int) {
 	w := newWorld(s.setup)
 	p, err := w.run(s.feed)
@@ -101,7 +100,7 @@ func (s *scenario) whole(t *testing.T) (ops, calls int) {
 	return ops, calls
 }
 
-// finished returns an error unless a process has finished the import correctly.
+// finished returns an error unless the process has finished the import correctly.
 func (s *scenario) finished(w *world, p *process, err error) error {
 	if err != nil && !(s.halt && p.Begun()) {
 		return fmt.Errorf("the process has ended with %w", err)
@@ -109,13 +108,13 @@ func (s *scenario) finished(w *world, p *process, err error) error {
 	return w.check(p, s.feed)
 }
 
-// resume finishes the import with the next process.
+// resume finishes the import in a new process.
 func (s *scenario) resume(w *world) error {
 	p, err := w.run(s.feed)
 	return s.finished(w, p, err)
 }
 
-// report reports where a state was wrong.
+// report fails the test with the state of the world if err is not nil.
 func report(t *testing.T, w *world, at string, err error) {
 	t.Helper()
 	if err == nil {
@@ -125,7 +124,7 @@ func report(t *testing.T, w *world, at string, err error) {
 	t.Fatalf("%s:\n%v\n\nplatform:\n%s\n\nlast operations of the disk:\n%s", at, err, strings.Join(w.platform.log, "\n"), strings.Join(ops[max(0, len(ops)-40):], "\n"))
 }
 
-// crashes resumes the import in each state of the disk.
+// crashes resumes the import from each state of the disk that a crash can leave.
 func (s *scenario) crashes(t *testing.T, w *world, at string) (states int) {
 	most := mostStates
 	if short() {
@@ -161,8 +160,8 @@ func (s *scenario) finish(w *world, p *process, err error) error {
 	return s.resume(w)
 }
 
-// atEach runs a scenario with each fault at each of n operations, or at a sample of them. With -short, each operation of
-// the sample has one of the faults.
+// atEach runs a scenario with each fault at each of n operations, or at a sample of them. With -short,
+// each operation of the sample gets only one of the faults.
 func atEach[F any](s *scenario, n, quick int, faults []F, run func(w *world, at string, i int, f F) (states int)) (states int) {
 	sample := 0
 	for i := 1; i <= n; i += s.stride(quick) {
@@ -180,7 +179,7 @@ func atEach[F any](s *scenario, n, quick int, faults []F, run func(w *world, at 
 // diskFault is a fault of a disk operation.
 type diskFault struct {
 	err     error
-	applied bool // the operation takes effect nevertheless
+	applied bool // the operation takes effect despite the error
 }
 
 func TestACrashAtEachOperationOfTheDisk(t *testing.T) {
@@ -239,7 +238,7 @@ func TestAnErrorOfEachOperationOfTheDisk(t *testing.T) {
 	})
 }
 
-// more returns the next size of the disk to try.
+// more returns the next disk size to try.
 func (s *scenario) more(room int64) int64 {
 	share := int64(3)
 	switch {

@@ -20,7 +20,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// Links fill the last file exactly, so nothing is written after the file.
+// Links fill the last file exactly, so nothing is written after it.
 func TestTheWatermarkIsFinalIfTheLastFileIsFullOfLinks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -30,8 +30,8 @@ func TestTheWatermarkIsFinalIfTheLastFileIsFullOfLinks(t *testing.T) {
 	})
 }
 
-// impatiently runs a feed once for each operation of the store, or every few of them. The context of the caller ends at
-// that operation, and the caller continues with another one.
+// impatiently runs a feed once for each operation of the store, or for every few of them. The caller's
+// context ends at that operation, and the caller continues with a new context.
 func impatiently(t *testing.T, feed []step, every int) {
 	synctest.Test(t, func(t *testing.T) {
 		ops := newSmallWorld(1).stores(feed)
@@ -53,7 +53,7 @@ func TestAContextThatEndsDuringACheckpointDamagesNothing(t *testing.T) {
 	t.Parallel()
 	var feed []step
 	for range 25 {
-		feed = append(feed, refuse(), flush()) // each is a record
+		feed = append(feed, refuse(), flush()) // one record each
 	}
 	every := 1
 	if short() {
@@ -74,8 +74,8 @@ func TestARemovalThatFailsDamagesNothing(t *testing.T) {
 					removals := 0
 					p.trap = func(name string, after bool) {
 						if name == "remove" && !after {
-							if removals++; removals > 2*op && removals <= 2*op+4 { // it is tried 4 times
-								w.disk.FailAt(len(w.disk.Ops())+2, syscall.EIO, false) // after the directory was opened
+							if removals++; removals > 2*op && removals <= 2*op+4 { // each removal has 4 attempts
+								w.disk.FailAt(len(w.disk.Ops())+2, syscall.EIO, false) // after opening the directory
 							}
 						}
 					}
@@ -88,8 +88,8 @@ func TestARemovalThatFailsDamagesNothing(t *testing.T) {
 	}
 }
 
-// An outage after a job must not lose names of refused items, items that an aborted job has not processed, or
-// contents.
+// An outage after a job must lose neither names of refused items, nor items that an aborted job has
+// not processed, nor contents.
 func TestAnOutageAfterAJobLosesNothing(t *testing.T) {
 	t.Parallel()
 	refused := []step{host("a.example"), host("bad.example"), host("b.example"), host("poison.example"), host("c.example"), host("d.example")}
@@ -127,8 +127,8 @@ func TestAnOutageAfterAJobLosesNothing(t *testing.T) {
 	}
 }
 
-// A call about one job or group that never succeeds does not stop the import. The call is for a list of
-// errors that the platform counted and cannot list, or for content.
+// A call that never succeeds and concerns only one job or group does not stop the import: the list of
+// errors that a job counted, or an upload of content.
 func TestACallThatNeverSucceedsDoesNotStopAnImport(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -163,7 +163,7 @@ func TestACallThatNeverSucceedsDoesNotStopAnImport(t *testing.T) {
 }
 
 // Close waits for the job in progress if links can be stored neither in memory nor in a file.
-func TestAJobUnderWayIsWaitedForIfNothingMoreCanBeHeld(t *testing.T) { // not in parallel: it sets the place for files
+func TestAJobUnderWayIsWaitedForIfNothingMoreCanBeHeld(t *testing.T) { // not parallel: sets TMPDIR
 	t.Setenv("TMPDIR", t.TempDir()+"/nowhere")
 	t.Setenv("TMP", t.TempDir()+"/nowhere")
 	synctest.Test(t, func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestAJobUnderWayIsWaitedForIfNothingMoreCanBeHeld(t *testing.T) { // not in
 	})
 }
 
-// Close does not wait for a store that hangs in an Add of another goroutine.
+// Stop ends an Add that waits for a store that hangs. Close then does not wait for the store.
 func TestStopEndsAnAddThatWaitsForTheStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestStopEndsAnAddThatWaitsForTheStore(t *testing.T) {
 	})
 }
 
-// hanging is a store whose Create returns when its context ends.
+// hanging is a store whose Create blocks until its context ends.
 type hanging struct{ journal.Store }
 
 func (hanging) Create(ctx context.Context, _ string, _ [][]byte) error {
@@ -212,7 +212,7 @@ func (hanging) Create(ctx context.Context, _ string, _ [][]byte) error {
 	return ctx.Err()
 }
 
-// The file of a job that is gone may have been processed, so it is not sent again.
+// The file of a deleted job may have been processed, so it is not sent again.
 func TestAJobThatIsGoneIsUnknown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -236,8 +236,8 @@ func TestAJobThatIsGoneIsUnknown(t *testing.T) {
 	})
 }
 
-// Flush sends a link whose group was added, even if nothing else was added since the last file and an earlier
-// link still waits.
+// Flush sends a link whose group was added, even if nothing else was added since the last file and an
+// earlier link is still deferred.
 func TestAFlushSendsLinksThatNeedNotWait(t *testing.T) {
 	t.Parallel()
 	for name, withoutStore := range map[string]bool{"kept": false, "not kept": true} {
@@ -250,7 +250,7 @@ func TestAFlushSendsLinksThatNeedNotWait(t *testing.T) {
 				p := w.mustStart(ctx, t, feed...)
 				require.Equal(t, 1, w.platform.arrived["Host a.example - group g1"])
 				require.Zero(t, w.platform.arrived["Host a.example - group g2"])
-				require.Equal(t, withoutStore, p.Stats().Totals.Sum == item.Sum{}, "a sum is for a later process")
+				require.Equal(t, withoutStore, p.Stats().Totals.Sum == item.Sum{}, "only a store needs a sum")
 				feed = append(feed, group("g2"))
 				p.mustAdd(t, feed[len(feed)-1])
 				p.Close(ctx, nil)
@@ -271,11 +271,11 @@ func TestUnsent(t *testing.T) {
 		require.False(t, p.Unsent())
 		require.Zero(t, p.Stats().Elapsed)
 		p.mustAdd(t, feed[0])
-		require.True(t, p.Unsent(), "a file that is not complete")
+		require.True(t, p.Unsent(), "an incomplete file")
 		p.mustAdd(t, feed[1])
-		require.False(t, p.Unsent(), "the file is as large as it may be")
+		require.False(t, p.Unsent(), "the file has the maximum size")
 		p.mustAdd(t, feed[2])
-		require.True(t, p.Unsent(), "a link that waits")
+		require.True(t, p.Unsent(), "a deferred link")
 		p.mustAdd(t, flush())
 		require.True(t, p.Unsent())
 		feed = append(feed, group("g1"))
@@ -285,7 +285,7 @@ func TestUnsent(t *testing.T) {
 		p.trap = func(string, bool) { cancel(errors.New("the caller does not wait")) }
 		p.mustAdd(t, feed[3:5]...)
 		require.Error(t, ctx.Err())
-		require.True(t, p.Unsent(), "a file that is not kept yet")
+		require.True(t, p.Unsent(), "a file that is not stored yet")
 		_, err := p.Flush(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 		require.Positive(t, p.Stats().Elapsed)
@@ -328,7 +328,7 @@ func TestAReferenceThatIsExcludedCountsAtOnce(t *testing.T) {
 	})
 }
 
-// The hashes of groups depend on the seed.
+// The hashes of groups depend on the seed, which is new for each import.
 func TestEachImportHasItsSeed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -406,7 +406,7 @@ func TestMoreRefusedItemsThanAreListed(t *testing.T) {
 	})
 }
 
-// Links that wait for groups fill files like items.
+// Deferred links fill files like other items.
 func TestLinksShareAFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

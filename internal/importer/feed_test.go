@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// TestMain also sets the duration of the model test, unless the command line does.
+// TestMain sets the number of checks of the model test, unless a flag does.
 func TestMain(m *testing.M) {
 	checks := "20"
 	if exhaustive() {
@@ -25,31 +25,31 @@ func TestMain(m *testing.M) {
 			checks = f.Value.String()
 		}
 	})
-	_ = flag.Set("rapid.checks", checks) // a number is valid
+	_ = flag.Set("rapid.checks", checks) // the value is always a number
 	goleak.VerifyTestMain(m)
 }
 
-// step is an item of a feed, or an action between items.
+// step is an item of a feed or an action between items.
 type step struct {
 	item    item.Encoded
 	refuse  bool   // the item breaks a rule
-	exclude string // the item is excluded for this reason
-	without string // a reference is excluded from the item for this reason
+	exclude string // reason for excluding the item; empty if included
+	without string // reason for excluding one reference of the item; empty if none
 	flush   bool   // no item: flush
 
-	key  string   // of the item on the platform; empty for an association
-	refs []string // keys of its references
+	key  string   // key of the item on the platform; empty for an association
+	refs []string // keys of its references on the platform
 }
 
 func (s *step) bad() bool { return strings.Contains(string(s.item.JSON), "bad") }
 
-// rejected reports whether the platform refuses the item.
+// rejected reports whether the platform rejects the item.
 func (s *step) rejected() bool { return s.bad() || strings.Contains(string(s.item.JSON), "poison") }
 
 func (s *step) kind() item.Kind { return item.KindOf(s.item.Section, 0) }
 
 func quoted(text string) string {
-	b, _ := json.Marshal(text) // a text always has a JSON
+	b, _ := json.Marshal(text) // a string always has a JSON encoding
 	return string(b)
 }
 
@@ -63,7 +63,7 @@ func host(name string, xids ...string) step {
 	return s
 }
 
-// wide returns a larger item.
+// wide returns an item that is larger by about the given number of bytes.
 func (s step) wide(bytes int) step {
 	s.item.JSON = append(slices.Clone(s.item.JSON[:len(s.item.JSON)-1]), `,"description":"`+strings.Repeat("x", bytes)+`"}`...)
 	return s
@@ -96,7 +96,7 @@ func document(xid string) step {
 	return s
 }
 
-// link returns an association of a host and a group, and pair one of two hosts.
+// link returns an association of a host and a group; pair returns one of two hosts.
 func link(name, xid string) step {
 	return association(item.End{Type: "Host", Name: name}, item.End{Name: xid}, xid)
 }
@@ -135,11 +135,11 @@ func hosts(prefix string, n int) (f []step) {
 	return f
 }
 
-// setup is the configuration that all processes share.
+// setup is the configuration that all processes of an import share.
 type setup struct {
 	maxItems, maxBytes, concurrency int
-	limit                           int64 // of the platform
+	limit                           int64 // largest file of the platform in bytes
 	halt                            bool
-	withoutStore                    bool     // there is no store
-	known                           []string // groups that were in the owner before
+	withoutStore                    bool
+	known                           []string // groups that the owner has before the import
 }

@@ -16,16 +16,16 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model is an import with random faults. next is the index of the next item of the feed to add.
+// model is an import with random faults.
 type model struct {
 	*world
 	feed   []step
-	next   int      // index in the feed
+	next   int      // index of the next item of the feed to add
 	p      *process // nil after a crash
-	groups []string // names that were used
+	groups []string // names of all groups in use
 	hosts  []string
 	rival  bool              // another process may have taken over and ended
-	mark   journal.Watermark // the last one of this process or the one before
+	mark   journal.Watermark // last watermark of this process or the one before
 }
 
 func (m *model) fail(t *rapid.T, format string, args ...any) {
@@ -62,7 +62,7 @@ func (m *model) draw(t *rapid.T) step {
 	name := fmt.Sprintf("%d.example", len(m.feed))
 	switch rapid.SampledFrom([]string{"host", "host", "group", "group", "listing", "document", "link", "pair", "refused", "excluded", "bad", "poison", "wide"}).Draw(t, "kind") {
 	case "group":
-		if xid := m.waiting(); xid != "" { // a group that others have referred to
+		if xid := m.waiting(); xid != "" { // a group that other items refer to
 			return group(xid, slices.DeleteFunc(refs(), func(x string) bool { return x == xid })...)
 		}
 		return host(name)
@@ -91,7 +91,7 @@ func (m *model) draw(t *rapid.T) step {
 	return host(name, refs()...)
 }
 
-// waiting returns a group that was referred to and not added, or "".
+// waiting returns a group that items refer to but that was not added, or "".
 func (m *model) waiting() string {
 	for _, xid := range m.groups {
 		if !slices.Contains(m.known, xid) && !slices.ContainsFunc(m.feed, func(s step) bool { return s.key == groupKey(xid) }) {
@@ -101,7 +101,7 @@ func (m *model) waiting() string {
 	return ""
 }
 
-// open makes sure that a process is running.
+// open starts a process unless one is running. It returns false if the process has failed.
 func (m *model) open(t *rapid.T) bool {
 	if m.p != nil && m.p.dead.Load() {
 		m.kill(t, rapid.Bool().Draw(t, "the machine fails"))
@@ -120,7 +120,7 @@ func (m *model) open(t *rapid.T) bool {
 		if err := p.balance(); err != nil {
 			m.fail(t, "open: %v", err)
 		}
-		return false // it has ended because of an outage
+		return false // the process ended because of an outage
 	case err != nil && !m.explained(err):
 		m.fail(t, "open: %v", err)
 	case err != nil:
@@ -160,7 +160,8 @@ func (m *model) leave(t *rapid.T) {
 	m.p = nil
 }
 
-// kill ends the process. If the machine fails, the disk loses any part of what was not synced.
+// kill ends the process. If machine is true, the disk loses a random part of the data that was not
+// synced.
 func (m *model) kill(t *rapid.T, machine bool) {
 	m.p.dead.Store(true)
 	m.p.Stop(errDead)
@@ -173,12 +174,12 @@ func (m *model) kill(t *rapid.T, machine bool) {
 	}
 }
 
-// takeOver lets a second process take over the import. The first one continues at the same time and must
-// notice.
+// takeOver lets a second process take over the import while the first one continues. The first one
+// must notice.
 func (m *model) takeOver(t *rapid.T) {
 	first := m.p
 	m.p = nil
-	if !m.open(t) { // but it may have written
+	if !m.open(t) { // the failed process may have written
 		m.p, m.rival = first, true
 		return
 	}
@@ -197,7 +198,7 @@ func (m *model) takeOver(t *rapid.T) {
 	}
 }
 
-// finish closes the import, through any remaining faults, and checks everything.
+// finish closes the import, despite any remaining faults, and checks everything.
 func (m *model) finish(t *rapid.T) {
 	m.platform.badUntil, m.platform.faults = time.Time{}, map[int]fault{}
 	for xid := m.waiting(); xid != ""; xid = m.waiting() {
@@ -206,7 +207,7 @@ func (m *model) finish(t *rapid.T) {
 	if m.p != nil {
 		m.kill(t, false)
 	}
-	for range 10 { // faults of the disk may be left
+	for range 10 { // the disk may have more faults
 		p, err := m.run(m.feed)
 		if err == nil {
 			if err := m.world.check(p, m.feed); err != nil {
@@ -219,7 +220,7 @@ func (m *model) finish(t *rapid.T) {
 		}
 		m.disk.Restart()
 	}
-	m.fail(t, "it does not end")
+	m.fail(t, "the import does not end")
 }
 
 // check checks the invariants after every action.

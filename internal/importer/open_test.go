@@ -21,8 +21,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// A process that has lost its import notices at its next record, whatever the other process has done. The
-// record in its slot can be gone before the slot is tried, and before it is read.
+// A process that has lost its import notices at its next record, whatever the other process has done.
+// The other process can remove the record in its slot before the slot is tried or before it is read.
 func TestAProcessFindsOutThatAnotherHasFinishedItsImport(t *testing.T) {
 	t.Parallel()
 	for name, tried := range map[string]bool{"before it writes": false, "before it reads": true} {
@@ -46,7 +46,7 @@ func TestAProcessFindsOutThatAnotherHasFinishedItsImport(t *testing.T) {
 				require.ErrorIs(t, first.Cause(), journal.ErrLost)
 				require.NoError(t, first.balance())
 				require.NoError(t, second.Cause())
-				third, finished, err := w.start(ctx) // it removes what the first one has left
+				third, finished, err := w.start(ctx) // removes the leftovers of the first process
 				require.NoError(t, err)
 				require.True(t, finished)
 				require.NoError(t, w.check(third, feed))
@@ -97,7 +97,7 @@ func TestProcessesThatDieAtOnceDoNotFillTheSpool(t *testing.T) {
 	})
 }
 
-// interrupted returns a world with an import whose first process stored some files and sent none.
+// interrupted returns a world with an import whose first process stored some files and uploaded none.
 func interrupted(t *testing.T, feed []step) *world {
 	t.Helper()
 	w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 2})
@@ -114,7 +114,7 @@ func interrupted(t *testing.T, feed []step) *world {
 	return w
 }
 
-// A process that resumes an import fails without losses if it cannot read the spool.
+// A process that cannot read the spool fails and loses nothing.
 func TestASpoolThatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestASpoolThatCannotBeReadIsAnError(t *testing.T) {
 		failed := 0
 		for n := range ops {
 			w := interrupted(t, feed)
-			for try := range 4 { // a call is repeated three times
+			for try := range 4 { // each call has 4 attempts
 				w.disk.FailAt(before+n+1+try, syscall.EIO, false)
 			}
 			p, err := w.run(feed)
@@ -145,7 +145,7 @@ func TestASpoolThatCannotBeReadIsAnError(t *testing.T) {
 	})
 }
 
-// A process with a smaller Concurrency than the one before waits for the memory of the files.
+// A process with a smaller Concurrency than its predecessor waits for memory for its files.
 func TestAnImportGoesOnWithLessConcurrency(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestAnImportGoesOnWithLessConcurrency(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorIs(t, p.Cause(), context.DeadlineExceeded)
 		require.NoError(t, p.balance())
-		require.Equal(t, item.Counts{Unknown: 4, Unprocessed: 1}, p.Stats().Outcome.Kinds[item.Indicator], "a job was created for each of two files")
+		require.Equal(t, item.Counts{Unknown: 4, Unprocessed: 1}, p.Stats().Outcome.Kinds[item.Indicator], "two files have jobs")
 		require.Len(t, p.Stats().Outcome.Lost, 2)
 		w.mustFinish(t, feed)
 	})
@@ -179,7 +179,7 @@ func lengthen(text []byte) []byte {
 	var fields map[string]any
 	d := json.NewDecoder(bytes.NewReader(header))
 	d.UseNumber()
-	_ = d.Decode(&fields) // it was written by the journal
+	_ = d.Decode(&fields) // written by the journal
 	parts := fields["Parts"].([]any)
 	at := 0
 	for _, p := range parts[:len(parts)-1] {
@@ -193,7 +193,7 @@ func lengthen(text []byte) []byte {
 	return append(append(out, header...), rest...)
 }
 
-// Files that cannot be read back return their memory.
+// Files that cannot be read back free their memory.
 func TestAnImportGoesOnWithoutAnyFileThatCanBeRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -282,11 +282,11 @@ func TestASpoolWithAnotherImportIsRefused(t *testing.T) {
 					require.ErrorIs(t, err, importer.ErrOther)
 				}
 
-				p, err = w.run(feed) // which the refusal has not disturbed
+				p, err = w.run(feed) // the refusal has changed nothing
 				require.NoError(t, err)
 				require.NoError(t, w.check(p, feed))
 				p, finished, err = w.start(ctx, other)
-				require.NoError(t, err, "an import that has ended is no obstacle")
+				require.NoError(t, err, "a finished import can be replaced")
 				require.Equal(t, name != "run", finished)
 				if name == "run" {
 					require.Zero(t, p.Resumed())
@@ -297,7 +297,8 @@ func TestASpoolWithAnotherImportIsRefused(t *testing.T) {
 	}
 }
 
-// An import that has ended returns its outcome to a later process of the same run, unless Forget was called.
+// An import that has ended returns its outcome to a later process of the same run, unless Forget was
+// called.
 func TestAnImportIsRememberedUnlessItIsForgotten(t *testing.T) {
 	t.Parallel()
 	for name, forgotten := range map[string]bool{"remembered": false, "forgotten": true} {
@@ -334,7 +335,7 @@ func TestAnImportIsRememberedUnlessItIsForgotten(t *testing.T) {
 				require.Equal(t, sum, p.Resumed().Sum)
 				require.EqualValues(t, 5, p.Resumed().Added)
 				require.EqualValues(t, 5, p.Added())
-				require.EqualValues(t, 5, p.Stats().Before, "the excluded one included")
+				require.EqualValues(t, 5, p.Stats().Before, "including the excluded item")
 				require.Equal(t, outcome.Kinds, p.Stats().Outcome.Kinds)
 				require.Zero(t, p.Stats().Elapsed)
 			})

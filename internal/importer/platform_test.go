@@ -18,27 +18,26 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// platform is a platform in memory. It survives the processes that call it, and counts how often each item
-// and reference arrives. Only jobs take time: a job is completed some time after its upload.
+// platform is a platform in memory. It outlives the processes that call it and counts how often each
+// item and reference arrives. Only jobs take time: a job completes some time after its upload.
 type platform struct {
 	mu       sync.Mutex
-	limit    int64 // size of the largest file; 0 means unlimited
+	limit    int64 // largest file in bytes; 0 means unlimited
 	halts    bool  // a refused item ends its job
-	results  bool  // lists of errors are available as "results" only
-	most     int   // items of a file
-	bytes    int   // of a file with several items
+	results  bool  // lists of errors are available only as "results"
+	most     int   // most items in a file
+	bytes    int   // most bytes of a file with several items
 	jobs     map[int64]*job
-	arrived  map[string]int // items and references that are there
-	refused  map[string]int // items that were refused
+	arrived  map[string]int // number of arrivals of each item and reference
+	refused  map[string]int // number of refusals of each item
 	wrong    []string       // mistakes of the client
 	calls    int
-	faults   map[int]fault // by number of call
+	faults   map[int]fault // by number of the call
 	trap     func(op string) fault
-	badUntil time.Time // of an outage
+	badUntil time.Time // end of an outage
 	log      []string
 }
 
-// job is a batch job.
 type job struct {
 	state   deliver.State
 	due     time.Time
@@ -50,17 +49,17 @@ type job struct {
 // fault is the fault of one call.
 type fault struct {
 	kind    faultKind
-	applied bool // the call takes effect nevertheless
+	applied bool // the call takes effect despite the error
 }
 
 type faultKind int
 
 const (
-	death    faultKind = iota + 1 // the process ends
+	death    faultKind = iota + 1 // the process dies
 	lost                          // the request or the reply is lost
-	outage                        // this call and those of the next ten minutes fail
-	collapse                      // the same for a day, which is longer than the client waits
-	refusal                       // the platform reports that it did not accept the request
+	outage                        // this call and all calls in the next ten minutes fail
+	collapse                      // like outage, but for a day, which is longer than the client waits
+	refusal                       // the platform reports that it rejected the request
 )
 
 // failAt makes the next calls of an operation fail.
@@ -101,7 +100,8 @@ func (p *platform) clone() *platform {
 	return c
 }
 
-// client is the platform as one process sees it. After the death of the process, its calls have no effect.
+// client is the connection of one process to the platform. After the death of the process, its calls
+// have no effect.
 type client struct {
 	*platform
 	dead *atomic.Bool
@@ -251,7 +251,7 @@ func (p *platform) work(now time.Time) {
 	}
 }
 
-// entry is an item of a batch file as the platform reads it.
+// entry is an item of a batch file as read by the platform.
 type entry struct {
 	XID, Type, Summary string
 	Groups             []struct{ GroupXID string } `json:"associatedGroups"`
@@ -272,7 +272,7 @@ func endKey(typ, name string) string {
 	return typ + " " + name
 }
 
-// process processes one job. The platform processes items in order.
+// process processes the items of one job in order.
 func (p *platform) process(j *job) {
 	j.state = deliver.Completed
 	var file struct{ Group, Indicator, Association []json.RawMessage }

@@ -19,12 +19,12 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// world is a platform, the disk of the client, and its successive processes.
+// world is a platform, the disk of the client and its successive processes.
 type world struct {
 	setup
 	platform *platform
 	disk     *durable.Mem
-	starts   int // processes so far
+	starts   int // number of processes so far
 }
 
 func newWorld(s setup) *world {
@@ -36,22 +36,22 @@ func newWorld(s setup) *world {
 	return &world{s, p, durable.NewMem(), 0}
 }
 
-// newSmallWorld returns a world in which files have up to n items and are sent one by one.
+// newSmallWorld returns a world in which files have up to n items and are sent one at a time.
 func newSmallWorld(n int) *world {
 	return newWorld(setup{maxItems: n, maxBytes: 10_000, concurrency: 1})
 }
 
-// after returns a world that continues with a disk.
+// after returns a world that continues from a state of the disk.
 func (w *world) after(disk *durable.Mem) *world {
 	return &world{w.setup, w.platform.clone(), disk, w.starts}
 }
 
-// process is one process that imports. After its death, its calls have no effect.
+// process is one process of an import. After its death, its calls have no effect.
 type process struct {
 	*importer.Engine
 	dead    *atomic.Bool
 	begin   journal.Start
-	named   []item.Failure // that were reported
+	named   []item.Failure // reported failures
 	trap    func(op string, after bool)
 	damage  func(text []byte) []byte // applied to each record that is read
 	store   journal.Store
@@ -139,7 +139,7 @@ func (p *process) add(ctx context.Context, s *step) error {
 			err = p.Ended()
 		}
 		if st := p.Stats(); err == nil && p.Unsent() == (st.Watermark.Seq == st.Totals.Added) {
-			err = fmt.Errorf("after a flush of %d items the watermark is %+v, and something is not sent: %t", st.Totals.Added, st.Watermark, p.Unsent())
+			err = fmt.Errorf("after a flush of %d items the watermark is %+v, unsent: %t", st.Totals.Added, st.Watermark, p.Unsent())
 		}
 		return err
 	case p.Ended() != nil:
@@ -175,7 +175,7 @@ func (p *process) mustAdd(t *testing.T, steps ...step) {
 	}
 }
 
-// mustFinish runs a process that ends an import, and checks the outcome.
+// mustFinish runs a process that finishes the import, and checks the outcome.
 func (w *world) mustFinish(t *testing.T, feed []step) {
 	t.Helper()
 	p, err := w.run(feed)
@@ -200,7 +200,7 @@ func (w *world) run(feed []step, options ...func(*process)) (*process, error) {
 			continue
 		}
 		for err = p.add(p.context, s); err != nil && p.context.Err() != nil && p.Ended() == nil; err = p.add(p.context, s) {
-			p.context = context.Background() // the caller continues with another context
+			p.context = context.Background() // the caller continues with a new context
 			if s.flush {
 				continue
 			}
@@ -213,13 +213,13 @@ func (w *world) run(feed []step, options ...func(*process)) (*process, error) {
 	return p, errors.Join(p.Cause(), p.balance())
 }
 
-// stores runs a feed and returns the number of operations of the store, counting begin and end.
+// stores runs a feed and returns the number of calls of trap: two for each operation of the store.
 func (w *world) stores(feed []step) (n int) {
 	_, _ = w.run(feed, func(p *process) { p.trap = func(string, bool) { n++ } })
 	return n
 }
 
-// contextEnds ends the context of the caller at an operation of the store.
+// contextEnds cancels the context of the caller at the nth call of trap.
 func contextEnds(n int) func(*process) {
 	return func(p *process) {
 		ctx, cancel := context.WithCancelCause(context.Background())
@@ -234,7 +234,7 @@ func contextEnds(n int) func(*process) {
 	}
 }
 
-// balance compares the counts of a process that has ended with the added items.
+// balance compares the counts of an ended process with the items that were added.
 func (p *process) balance() error {
 	if !p.Begun() {
 		return nil
@@ -251,8 +251,8 @@ func (p *process) balance() error {
 	return nil
 }
 
-// check compares an import with the expected one and returns an error if they differ. It is complete unless
-// a refused item has ended it.
+// check returns an error for each difference between an import and the expected one. The import must
+// be complete unless a refused item halted it.
 func (w *world) check(p *process, feed []step) error {
 	wrong := []error{p.balance()}
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
@@ -263,12 +263,12 @@ func (w *world) check(p *process, feed []step) error {
 		say("%s", text)
 	}
 	st := p.Stats()
-	halted := w.halt // so not all of it need be there
+	halted := w.halt // a halted import need not be complete
 	if p.Cause() != nil && !(halted && errors.Is(p.Cause(), deliver.ErrHalted)) {
 		say("the import has ended: %w", p.Cause())
 	}
-	// An import that was halted is not remembered, so a crash at its very end leaves nothing, and this process has begun
-	// another one.
+	// A halted import is not remembered. If a crash at its very end removes its records, this process
+	// has begun a new import.
 	anew := w.halt && p.Resumed().Added == 0 && w.starts > 1
 
 	// Items on the platform.
@@ -285,7 +285,7 @@ func (w *world) check(p *process, feed []step) error {
 		}
 		if seq++; seq > st.Totals.Added {
 			if anew && s.key != "" {
-				most[s.key] = 1 // the import before may have sent it
+				most[s.key] = 1 // the previous import may have sent it
 			}
 			continue
 		}
@@ -342,7 +342,7 @@ func (w *world) check(p *process, feed []step) error {
 	}
 	for key, n := range w.platform.refused {
 		if n > runs {
-			say("%s was sent %d times and refused each time", key, n)
+			say("%s was sent and refused %d times", key, n)
 		}
 	}
 
@@ -356,7 +356,7 @@ func (w *world) check(p *process, feed []step) error {
 	}
 	kinds[item.Link] = st.Totals.Kinds[item.Link]
 	if again := kinds[item.Association] - st.Totals.Kinds[item.Association]; again > 0 && again <= st.Totals.Duplicates {
-		kinds[item.Association] -= again // it was sent once
+		kinds[item.Association] -= again // duplicates are sent once
 	}
 	var failed int64
 	for k := range kinds {
@@ -399,19 +399,19 @@ func (w *world) check(p *process, feed []step) error {
 			continue
 		}
 		if f.Content {
-			f.Seq = -1 - f.Seq // apart from the group itself
+			f.Seq = -1 - f.Seq // distinct from the group itself
 		}
 		if f.Content && rejected[-1-f.Seq] != "" {
 			continue
 		}
 		named[f.Seq]++
 		if _, guilty := rejected[f.Seq]; !guilty || f.Seq < 0 {
-			say("an innocent is named: %+v", f)
+			say("a valid item is named: %+v", f)
 		}
 	}
 	for _, f := range p.named {
 		if _, guilty := rejected[f.Seq]; !guilty && !(f.Unprocessed && halted) {
-			say("an innocent was reported: %+v", f)
+			say("a valid item was reported: %+v", f)
 		}
 	}
 	for seq, key := range rejected {
@@ -432,13 +432,13 @@ func (w *world) check(p *process, feed []step) error {
 		records = 0
 	}
 	if names, err := p.store.Names(context.Background()); (len(names) != records || err != nil) && !halted {
-		say("the spool holds %v %w", names, err)
+		say("the spool contains %v %w", names, err)
 	}
 	if p.Cause() == nil && p.Ended() != nil {
 		say("an import that has no error has ended with %w", p.Ended())
 	}
 	if p.Kept() {
-		say("something is left to be resumed")
+		say("the import can still be resumed")
 	}
 	return errors.Join(wrong...)
 }

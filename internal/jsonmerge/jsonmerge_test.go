@@ -11,7 +11,7 @@ import (
 
 func last(_, more []byte) []byte { return more }
 
-// rules contain one of each kind, and nested lists.
+// rules contains one rule of each kind, and nested lists.
 func rules() Rules {
 	first := Rule{Choose: func(have, _ []byte) []byte { return have }}
 	labels := Rule{List: &List{Keys: []string{"name"}, Rules: Rules{"color": first}}}
@@ -51,12 +51,12 @@ func TestObjectsAreMergedByTheirRules(t *testing.T) {
 		{name: "a key without a rule", in: []string{`{"a":1}`, `{"b":2,"a":[3]}`, `{}`}, want: `{"a":[3],"b":2}`},
 		{name: "a choice", in: []string{`{"first":1,"last":1}`, `{"last":2,"first":2}`}, want: `{"first":1,"last":2}`},
 		{name: "a list", in: []string{`{"tag":["a","b","a"]}`, `{"tag":["c","b"]}`}, want: `{"tag":["a","b","c"]}`},
-		{name: "a key behind a list", in: []string{`{"tag":["a"],"b":1}`, `{"tag":["b"],"b":2}`}, want: `{"tag":["a","b"],"b":2}`},
+		{name: "a key after a list", in: []string{`{"tag":["a"],"b":1}`, `{"tag":["b"],"b":2}`}, want: `{"tag":["a","b"],"b":2}`},
 		{name: "members by their keys", in: []string{
 			`{"attribute":[{"type":"A","value":"x"},{"type":"A","value":"y","source":"s","other":1}]}`,
 			`{"attribute":[{"value":"x","type":"A","source":"t"},{"type":"A","value":"y","source":"u","other":2},{"type":"B","value":"x"}]}`,
 		}, want: `{"attribute":[{"type":"A","value":"x","source":"t"},{"type":"A","value":"y","source":"s","other":2},{"type":"B","value":"x"}]}`},
-		{name: "a member that is again as it was", in: []string{
+		{name: "a member that changes back", in: []string{
 			`{"attribute":[{"type":"A","value":"x","other":1}]}`, `{"attribute":[{"type":"A","value":"x","other":2}]}`, `{"attribute":[{"type":"A","value":"x","other":1}]}`,
 		}, want: `{"attribute":[{"type":"A","value":"x","other":1}]}`},
 		{name: "lists in members of lists", in: []string{
@@ -64,7 +64,7 @@ func TestObjectsAreMergedByTheirRules(t *testing.T) {
 			`{"attribute":[{"type":"A","value":"x","label":[{"name":"m"},{"name":"l","color":"2"}]},{"type":"A","value":"x","label":[{"name":"m","color":"3"}]}]}`,
 		}, want: `{"attribute":[{"type":"A","value":"x","label":[{"name":"l","color":"1"},{"name":"m","color":"3"}]}]}`},
 		{
-			name: "the first of members without rules",
+			name: "members without rules: the first",
 			in:   []string{`{"kept":[{"id":1,"a":1}]}`, `{"kept":[{"id":1,"a":2},{"id":2}]}`},
 			want: `{"kept":[{"id":1,"a":1},{"id":2}]}`,
 		},
@@ -107,7 +107,7 @@ func TestWhatIsNoObjectIsAnError(t *testing.T) {
 	require.Error(t, o.Add([]byte(`{"note":{}}`)))
 	o.Begin(rules())
 	require.NoError(t, o.Add([]byte(`{"note":"a"}`)))
-	require.Error(t, o.Add([]byte(`{"attribute":[1],"note":"b"}`)), "in front of a text without an error")
+	require.Error(t, o.Add([]byte(`{"attribute":[1],"note":"b"}`)), "an error before a valid text")
 }
 
 func TestDistinctFindsFewAndMany(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Examples are the first code that people copy. One without output is compiled but never run.
+// Examples are the first code that people copy. An example without output is compiled but never run.
 func TestExamplesHaveOutput(t *testing.T) {
 	t.Parallel()
 	for dir, atLeast := range map[string]int{".": 70, "threatconnecttest": 15, "feeds": 5, "ioc": 8} {
@@ -45,7 +45,7 @@ func TestEveryServiceHasAnExample(t *testing.T) {
 			for _, spec := range types.Specs {
 				if name := spec.(*ast.TypeSpec).Name.Name; ast.IsExported(name) && strings.HasSuffix(name, "Service") {
 					services++
-					assert.True(t, shown[name], "%s has no example: write Example%s or one of a method", name, name)
+					assert.True(t, shown[name], "%s has no example: write Example%s or an example of a method", name, name)
 				}
 			}
 		}
@@ -58,7 +58,8 @@ func examples(t *testing.T, dir string) []*doc.Example {
 	return doc.Examples(parse(t, dir, "func Example", true)...)
 }
 
-// parse reads the tests, or the other files, of a package in the module's root folder that contain a text.
+// parse parses the files of a package that contain a text: its tests, or all other files. dir is
+// relative to the root of the module.
 func parse(t *testing.T, dir, with string, tests bool) []*ast.File {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))

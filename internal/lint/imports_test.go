@@ -76,8 +76,8 @@ var allowedImports = map[string][]string{
 
 const root = "../.."
 
-// sources parses the files in a directory of the module and below it, for all platforms, except tests and nested
-// modules. It calls f with the import path of the package and the name of each file.
+// sources parses the files in a directory of the module and below it, for all platforms, except tests
+// and nested modules. It calls f with the import path of the package and the name of each file.
 func sources(t *testing.T, dir string, mode parser.Mode, f func(pkg, name string, file *ast.File)) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
@@ -146,7 +146,7 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 }
 
 // The test server shares no rules with the client, so it detects the client's mistakes. It uses the
-// client only to create clients, and the interface that TestSpool tests.
+// client only to create clients and for the interface that TestSpool tests.
 func TestTheTestServerOnlyMakesClients(t *testing.T) {
 	t.Parallel()
 	allowed := []string{"Client", "ClientAs", "TestSpool"}

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Relative links and images in Markdown files lead to files and headings that exist. Links to other sites
-// must be https URLs; nothing is requested.
+// Relative links and images in Markdown files must lead to existing files and headings. Links to other
+// sites must be https URLs; the test does not request them.
 func TestLinksInPagesLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	checked := 0
@@ -45,7 +45,7 @@ var (
 	notInSlugs = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// brokenLink returns the fault of a link on a page, or "".
+// brokenLink returns the problem of a link on a page, or "".
 func brokenLink(t *testing.T, page, target string) string {
 	t.Helper()
 	u, err := url.Parse(target)
@@ -80,7 +80,7 @@ func brokenLink(t *testing.T, page, target string) string {
 	return ""
 }
 
-// anchors returns the anchors that GitHub makes of the headings of a page.
+// anchors returns the anchors that GitHub derives from the headings of a page.
 func anchors(t *testing.T, path string) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// unclear are words and phrases that make a sentence hard to read, with what to write instead.
+// unclear maps words and phrases that make a sentence hard to read to better ones.
 var unclear = map[string]string{
 	`anew`:                         "again",
 	`besides?`:                     "except, in addition to, next to",
@@ -31,7 +31,7 @@ var unclear = map[string]string{
 	`nobody is`:                    "no one is",
 }
 
-// Sentences are as in the standard library: see CONTRIBUTING.md. The test finds the worst words only.
+// TestProseIsPlain finds only the worst words. CONTRIBUTING.md has the rules.
 func TestProseIsPlain(t *testing.T) {
 	t.Parallel()
 	var patterns []string
@@ -55,7 +55,7 @@ func TestProseIsPlain(t *testing.T) {
 		}
 		switch filepath.Ext(name) {
 		case ".md":
-			if entry.Name() == "CONTRIBUTING.md" { // shows what not to write
+			if entry.Name() == "CONTRIBUTING.md" { // has examples of bad prose
 				return nil
 			}
 			text, err := os.ReadFile(name)

@@ -32,7 +32,7 @@ func TestEveryPromiseOfSECURITYHasItsTest(t *testing.T) {
 		promise, name, dir := strings.TrimSpace(cells[1]), strings.Trim(cells[2], " `"), strings.Trim(cells[3], " `")
 		assert.NotEmpty(t, promise, line)
 		assert.Regexp(t, `^(Test|Fuzz)Threat[A-Z]\w*$`, name)
-		assert.NotContains(t, listed, name, "test of several promises")
+		assert.NotContains(t, listed, name, "one test for several promises")
 		listed[name] = dir
 	}
 	assert.Greater(t, len(listed), 30)
@@ -46,7 +46,7 @@ func TestEveryPromiseOfSECURITYHasItsTest(t *testing.T) {
 	assert.Empty(t, listed, "tests in SECURITY.md that do not exist")
 }
 
-// threatTests returns the directories of all tests, in all modules, with such names.
+// threatTests returns the directories of all threat tests in all modules, by test name.
 func threatTests(t *testing.T) map[string]string {
 	t.Helper()
 	threat := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)Threat\w*)\(`)

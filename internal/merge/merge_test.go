@@ -15,7 +15,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// newMerge returns a merge whose files have summaries of hashes in lists.
+// newMerge returns a merge that joins the names of files with commas.
 func newMerge(ctx context.Context, t *testing.T) *Merge {
 	m := New(ctx, Options{
 		Dir:       t.TempDir(),
@@ -40,7 +40,7 @@ func addFile(t *testing.T, m *Merge, name string, hashes [3]string) {
 	require.NoError(t, m.Add("File", e, Key{}, &h, false))
 }
 
-// all returns the items and origins of a merge, each in one text.
+// all finishes a merge and returns each item with its origin as one text.
 func all(t *testing.T, m *Merge) (texts []string) {
 	t.Helper()
 	require.NoError(t, m.Finish())

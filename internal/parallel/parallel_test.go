@@ -28,7 +28,7 @@ func TestMapYieldsInOrderWithinTheLimit(t *testing.T) {
 			return n
 		}) {
 			assert.Equal(t, yielded, n)
-			assert.LessOrEqual(t, taken+1-yielded, 4, "calls that are running or wait for the loop")
+			assert.LessOrEqual(t, taken+1-yielded, 4, "too many calls are running or waiting for the loop")
 			yielded++
 		}
 		assert.Equal(t, 20, yielded)

@@ -17,16 +17,16 @@ func TestTextLeavesOutCredentials(t *testing.T) {
 	const secret = `s3cr3t+Key/"with"<marks>`
 	secrets := []string{"12345678901234567890", secret}
 	for name, text := range map[string]string{
-		"plain":          "bad key " + secret,
-		"a piece":        "bad key " + secret[3:11],
-		"another case":   strings.ToUpper(secret),
-		"folded":         secret[:5] + "\r\n " + secret[5:],
-		"escaped twice":  url.QueryEscape(url.QueryEscape(secret)),
-		"JSON":           `s3cr3t+Key\/\"with\u0022`,
-		"base64":         "x" + base64.StdEncoding.EncodeToString([]byte(secret)),
-		"hexadecimal":    "x" + hex.EncodeToString([]byte(secret)),
-		"an access id":   "user 12345678901234567890",
-		"a header of it": "Authorization: TC 1",
+		"plain":         "bad key " + secret,
+		"a piece":       "bad key " + secret[3:11],
+		"another case":  strings.ToUpper(secret),
+		"folded":        secret[:5] + "\r\n " + secret[5:],
+		"escaped twice": url.QueryEscape(url.QueryEscape(secret)),
+		"JSON":          `s3cr3t+Key\/\"with\u0022`,
+		"base64":        "x" + base64.StdEncoding.EncodeToString([]byte(secret)),
+		"hexadecimal":   "x" + hex.EncodeToString([]byte(secret)),
+		"an access ID":  "user 12345678901234567890",
+		"a header":      "Authorization: TC 1",
 	} {
 		assert.Equal(t, redact.LeftOut, redact.Text(text, secrets), name)
 	}

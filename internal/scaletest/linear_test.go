@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// failure records why a test would have failed.
+// failure records the message of a failed test.
 type failure struct {
 	testing.TB
 	text string

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The test changes a flag and the environment, so it is not parallel.
+// Not parallel: it changes a flag and the environment.
 func TestTheAmountOfWorkFollowsTheEnvironmentAndTheFlag(t *testing.T) {
 	short := flag.Lookup("test.short")
 	t.Cleanup(func() { require.NoError(t, short.Value.Set(short.DefValue)) })

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// variables returns a getenv for variables and their values.
+// variables returns a getenv for pairs of names and values.
 func variables(pairs ...string) func(string) string {
 	return func(name string) string {
 		for i := 0; i < len(pairs); i += 2 {
@@ -48,7 +48,7 @@ func TestThreatSecretsComeFromFiles(t *testing.T) {
 		{variables("KEY_FILE", file("line", "\r\n")), "KEY_FILE names an empty file: "},
 		{variables("KEY_FILE", file("large", strings.Repeat("s3cr3t\n", maxBytes/7+1))), "KEY_FILE names a file of more than 64 KiB: "},
 		{variables("KEY_FILE", dir), "KEY_FILE names a file that cannot be read ("},
-		{variables("KEY_FILE", "s3cr3t"), "KEY_FILE names a file that cannot be read ("}, // the secret in place of its file
+		{variables("KEY_FILE", "s3cr3t"), "KEY_FILE names a file that cannot be read ("}, // the secret instead of its file
 	} {
 		got, from, err := Lookup(tc.env, "KEY")
 		require.ErrorContains(t, err, tc.want)

@@ -20,7 +20,7 @@ func TestEverySentenceIsFound(t *testing.T) {
 				assert.True(t, strings.EqualFold(text, own))
 				assert.True(t, whole)
 				again, _, _ := Find(own, status)
-				assert.Same(t, want, again, "what Message holds is found again")
+				assert.Same(t, want, again, "own must be found again")
 			}
 		}
 		for _, other := range []string{"x " + text, text + "x", text + " x already exists"} {

@@ -57,11 +57,11 @@ func file(hashes ...string) Indicator { return Indicator{Type: typeFile, Values:
 
 func mutex(name string) Indicator { return Indicator{Type: "Mutex", Values: []string{name}} }
 
-// TestManyRowsOfOneKey has more rows of a key than are decided on together.
+// TestManyRowsOfOneKey has more rows of a key than decide takes at a time.
 func TestManyRowsOfOneKey(t *testing.T) {
 	t.Parallel()
-	const n = 2*maxRows + 1          // so that the last one is decided on alone
-	spelling := func(i int) string { // one of many of a word
+	const n = 2*maxRows + 1          // the last row is decided alone
+	spelling := func(i int) string { // one of many spellings of a word
 		word := []byte("abcdefghij")
 		for bit := range word {
 			word[bit] -= byte(i >> bit & 1 * ('a' - 'A'))
@@ -90,7 +90,7 @@ func TestManyRowsOfOneKey(t *testing.T) {
 			for _, ind := range c.current {
 				require.NoError(t, s.AddCurrent(ind))
 			}
-			for i := range 3 * n { // each three times
+			for i := range 3 * n { // each indicator three times
 				ind := c.listed(i % n)
 				require.NoError(t, s.AddListed(ind, strings.Join(ind.Values, " : "), Stale))
 			}
@@ -104,7 +104,7 @@ func TestManyRowsOfOneKey(t *testing.T) {
 			}
 		})
 	}
-	t.Run("of the set only", func(t *testing.T) {
+	t.Run("only current rows", func(t *testing.T) {
 		t.Parallel()
 		s := New(t.TempDir(), 1)
 		defer s.Close()
@@ -143,5 +143,5 @@ func TestFold(t *testing.T) {
 		}
 	}
 	assert.Equal(t, "%%2", unescape("%%2"))
-	assert.Len(t, unescape("%"+strings.Repeat("25", 1<<20)), 1, "in linear time")
+	assert.Len(t, unescape("%"+strings.Repeat("25", 1<<20)), 1, "unescape takes linear time")
 }

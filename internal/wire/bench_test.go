@@ -26,8 +26,7 @@ type flat struct {
 	WebLink                string    `json:"webLink"`
 }
 
-// page returns a response with n indicators of about 360 bytes each, in forms that encoding/json
-// accepts.
+// page returns a response with n indicators of about 360 bytes each that encoding/json can read.
 func page(n int) []byte {
 	b := fmt.Appendf(nil, `{"status":"Success","data":{"resultCount":%d,"indicator":[`, n)
 	for i := range n {
@@ -42,7 +41,7 @@ func page(n int) []byte {
 	return append(b, `]}}`...)
 }
 
-// readFlat reads an element. prev is the previous one.
+// readFlat reads an element. prev is the previous element.
 func readFlat(r *Reader, v, prev *flat) {
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {

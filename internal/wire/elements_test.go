@@ -49,8 +49,8 @@ func TestElementsFindsTheList(t *testing.T) {
 		{name: "under the second key", text: `{"data":{"indicatorType":[{}]}}`, want: []string{`{}`}, found: true},
 		{name: "under an escaped key", text: `{"d\u0061ta":{"indicat\u006fr":[1]}}`, want: []string{`1`}, found: true},
 		{name: "as the text itself", text: ` [ 1 , 23 ] `, want: []string{`1`, `23`}, found: true},
-		{name: "one object in its place", text: `{"data":{"indicator":{"id":[1]},"x":1}}`, want: []string{`{"id":[1]}`}, found: true},
-		{name: "null in its place", text: `{"data":{"indicator":null}}`, want: []string{}, found: true},
+		{name: "an object instead of a list", text: `{"data":{"indicator":{"id":[1]},"x":1}}`, want: []string{`{"id":[1]}`}, found: true},
+		{name: "null instead of a list", text: `{"data":{"indicator":null}}`, want: []string{}, found: true},
 		{name: "empty", text: `{"data":{"indicator":[ ]}}`, want: []string{}, found: true},
 		{name: "absent", text: `{"status":"Success","data":{"resultCount":0}}`, want: []string{}},
 		{name: "no data", text: `{"status":"Success"}`, want: []string{}},
@@ -63,7 +63,7 @@ func TestElementsFindsTheList(t *testing.T) {
 			want:  []string{`1`},
 			found: true,
 		},
-		{name: "a scalar is no list", text: `{"indicator":"x","data":{"indicator":[2]}}`, want: []string{`2`}, found: true},
+		{name: "a scalar is not a list", text: `{"indicator":"x","data":{"indicator":[2]}}`, want: []string{`2`}, found: true},
 		{name: "not below data", text: `{"data":{"data":{"indicator":[1]},"x":{"indicator":[2]}},"y":[{"indicator":[3]}]}`, want: []string{}},
 		{name: "after a byte order mark", text: "\xef\xbb\xbf[1]", want: []string{`1`}, found: true},
 		{
@@ -80,7 +80,7 @@ func TestElementsFindsTheList(t *testing.T) {
 				assert.Equal(t, c.want, drain(e), name)
 				require.NoError(t, e.Err(), name)
 				assert.Equal(t, c.found, e.Found(), name)
-				assert.False(t, e.Next(), "remains at the end")
+				assert.False(t, e.Next(), "Next after the end")
 				assert.Nil(t, e.Bytes())
 			}
 		})
@@ -173,7 +173,7 @@ func TestElementsCapsAnElementAndNothingElse(t *testing.T) {
 	}
 }
 
-// With a scan of the whole element for every new byte, this would take minutes.
+// A scan of the whole element for every new byte would take minutes.
 func TestElementsTakesTimeInProportion(t *testing.T) {
 	t.Parallel()
 	element := `["` + strings.Repeat("x", 1<<21) + `"]`
@@ -184,7 +184,7 @@ func TestElementsTakesTimeInProportion(t *testing.T) {
 	require.NoError(t, e.Err())
 }
 
-// endless returns one element repeatedly.
+// endless reads as its element, repeated left times.
 type endless struct {
 	element string
 	left    int
@@ -248,14 +248,14 @@ func TestElementsPassesOnWhatTheReaderSays(t *testing.T) {
 
 	e = NewElements(io.MultiReader(strings.NewReader(`[1] `), iotest.ErrReader(broken)), nil, 0)
 	assert.Equal(t, []string{"1"}, drain(e))
-	require.ErrorIs(t, e.Err(), broken, "also after the text")
+	require.ErrorIs(t, e.Err(), broken, "an error after the text")
 }
 
 type readNothing struct{}
 
 func (readNothing) Read([]byte) (int, error) { return 0, nil }
 
-// pieces returns a text in pieces of the given sizes, repeatedly.
+// pieces returns a text in pieces whose sizes repeat.
 type pieces struct {
 	text  []byte
 	sizes []byte
@@ -276,7 +276,8 @@ func (r *pieces) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// elementsOf reads the whole text with a Reader and returns the same elements as Elements.
+// elementsOf reads the whole text with a Reader. It returns the elements and the error that Elements
+// must return.
 func elementsOf(b []byte, keys []string) (list []string, err error) {
 	list = []string{}
 	r := NewReader(b)

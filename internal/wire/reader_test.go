@@ -99,7 +99,7 @@ func FuzzReaderReadsWhatEncodingJSONReads(f *testing.F) {
 		require.Equal(t, valid, r.Err() == nil, "read: %v", r.Err())
 		require.Equal(t, before, b, "the input was changed")
 		if !valid {
-			require.Equal(t, skipped, r.Err(), "Skip and reading name different faults")
+			require.Equal(t, skipped, r.Err(), "Skip and reading return different errors")
 			require.Equal(t, None, r.Kind())
 			require.False(t, r.NextKey())
 			require.False(t, r.NextElem())
@@ -169,16 +169,16 @@ func TestReaderNamesMisuse(t *testing.T) {
 			r.NextKey()
 			r.NextKey()
 		},
-		"a value is read twice":              func(r *Reader) { r.Object(); r.NextKey(); r.Skip(); r.Skip() },
-		"a value is read before the key":     func(r *Reader) { r.Object(); r.Text() },
-		"a key is read in a list":            func(r *Reader) { r.Object(); r.NextKey(); r.Array(); r.NextKey() },
-		"an element is read in an object":    func(r *Reader) { r.Object(); r.NextElem() },
-		"an element is left unread":          func(r *Reader) { r.Object(); r.NextKey(); r.Array(); r.NextElem(); r.NextElem() },
-		"a key is read before the object":    func(r *Reader) { r.NextKey() },
-		"a key is read after the text":       func(r *Reader) { r.Skip(); r.NextKey() },
-		"an element is read after the text":  func(r *Reader) { r.Skip(); r.NextElem() },
-		"the end is asked for in the middle": func(r *Reader) { r.Object(); r.NextKey(); r.Skip(); r.End() },
-		"the end is asked for at the start":  func(r *Reader) { r.End() },
+		"a value is read twice":             func(r *Reader) { r.Object(); r.NextKey(); r.Skip(); r.Skip() },
+		"a value is read before the key":    func(r *Reader) { r.Object(); r.Text() },
+		"a key is read in a list":           func(r *Reader) { r.Object(); r.NextKey(); r.Array(); r.NextKey() },
+		"an element is read in an object":   func(r *Reader) { r.Object(); r.NextElem() },
+		"an element is left unread":         func(r *Reader) { r.Object(); r.NextKey(); r.Array(); r.NextElem(); r.NextElem() },
+		"a key is read before the object":   func(r *Reader) { r.NextKey() },
+		"a key is read after the text":      func(r *Reader) { r.Skip(); r.NextKey() },
+		"an element is read after the text": func(r *Reader) { r.Skip(); r.NextElem() },
+		"End is called in the middle":       func(r *Reader) { r.Object(); r.NextKey(); r.Skip(); r.End() },
+		"End is called at the start":        func(r *Reader) { r.End() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -337,7 +337,7 @@ func TestReaderResetForgetsTheError(t *testing.T) {
 	r.Reset(nil)
 	assert.Equal(t, None, r.Kind())
 	r.End()
-	require.NoError(t, r.Err(), "an empty text has no rest")
+	require.NoError(t, r.Err(), "nothing is left of an empty text")
 }
 
 func TestKindNames(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lenient is a text with the result of a scalar method. A nil want is an error.
+// lenient is a text and the result of a scalar method. A nil want means an error.
 type lenient struct {
 	text string
 	want any
@@ -61,7 +61,7 @@ func TestTextInternReturnsThePreviousOne(t *testing.T) {
 	})
 }
 
-// integers applies to all methods that read a 64-bit integer.
+// integers are cases for all methods that read a 64-bit integer.
 var integers = []lenient{
 	{`12`, int64(12)}, {`"12"`, int64(12)}, {`12.0`, int64(12)}, {`"12.00"`, int64(12)}, {`1.2e1`, int64(12)}, {`120e-1`, int64(12)}, {`0.12E+2`, int64(12)},
 	{`-7`, int64(-7)}, {`"-7"`, int64(-7)}, {`0`, int64(0)}, {`-0`, int64(0)}, {`0.000`, int64(0)}, {`0e99999999999999999999`, int64(0)}, {`0e-99999999999999999999`, int64(0)},

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// failures counts how often a test would have failed.
+// failures counts the errors of a test.
 type failures struct {
 	testing.TB
 	n    int
@@ -46,6 +46,6 @@ func TestAScriptFailsTheTestForAnyOtherRequest(t *testing.T) {
 	assert.Equal(t, 1, send("POST", path+"&a=b", body, json, 1), "another query")
 	assert.Equal(t, 1, send("POST", path, body+" ", json, 1), "another body")
 	assert.Equal(t, 1, send("POST", path, body, "text/plain", 1), "another type")
-	assert.Equal(t, 1, send("POST", path, body, json, 0), "a request is missing")
-	assert.Equal(t, 1, send("POST", path, body, json, 2), "a request too many")
+	assert.Equal(t, 1, send("POST", path, body, json, 0), "a missing request")
+	assert.Equal(t, 1, send("POST", path, body, json, 2), "an extra request")
 }

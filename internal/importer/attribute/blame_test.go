@@ -25,7 +25,7 @@ func object(fields ...string) []byte {
 	return w.Buf
 }
 
-// fileOf returns a file from lines: a letter for the kind of item, and its texts separated by tabs.
+// fileOf parses a file from lines: a letter for the kind of item and its texts, separated by tabs.
 func fileOf(lines string) *item.File {
 	var f item.File
 	for n, line := range strings.Split(lines, "\n") {
@@ -49,7 +49,7 @@ func fileOf(lines string) *item.File {
 	return &f
 }
 
-// entryOf returns an error from lines: code, message, cause, type, xid and references.
+// entryOf parses an error from lines: code, message, cause, type, xid and references.
 func entryOf(lines string) Entry {
 	l := append(strings.Split(lines, "\n"), "", "", "", "", "")
 	e := Entry{Code: l[0], Reason: l[1], Cause: l[2], Source: Source{Type: l[3], XID: l[4]}}
@@ -61,10 +61,10 @@ func entryOf(lines string) Entry {
 	return e
 }
 
-// loose returns a text for comparison. It ignores more than a Matcher does.
+// loose normalizes a text for comparison. It ignores more differences than a Matcher does.
 func loose(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 
-// names returns the possible names of an item without its type.
+// names returns the possible names of an item, without its type.
 func names(json []byte) (names []string) {
 	n := item.NameOf(json)
 	for _, name := range append([]string{n.Ref, n.XID, n.Title}, n.Hashes...) {
@@ -91,8 +91,8 @@ func same(f *item.File, p, q int) bool {
 	return n.Type == o.Type && n.Ref == o.Ref && slices.Equal(n.Values, o.Values)
 }
 
-// checkBlame fails if an error is blamed on an item that it does not name, or that is not the only possible
-// one.
+// checkBlame fails if an error is assigned to an item that it does not name, or to one of several
+// items that it may name.
 func checkBlame(t *testing.T, f *item.File, part item.Part, e Entry) {
 	t.Helper()
 	m := New(f, part)
@@ -100,10 +100,10 @@ func checkBlame(t *testing.T, f *item.File, part item.Part, e Entry) {
 	if !ok {
 		return
 	}
-	require.True(t, pos >= part.From && pos < part.To, "it is in the part")
+	require.True(t, pos >= part.From && pos < part.To, "the item is in the part")
 	section, blamed, _ := f.At(pos)
 	if told, ok := m.byPath(&e); ok && told == pos && (e.Code == "" || e.Code == CodeSyntax) && !strings.HasPrefix(e.Reason, "'") {
-		return // the platform says where it is
+		return // the platform gives the position
 	}
 	switch e.Code {
 	case CodeIndicator, CodeIndicatorLoss, CodeHashMerge, CodeHashMergeToo:
@@ -123,7 +123,7 @@ func checkBlame(t *testing.T, f *item.File, part item.Part, e Entry) {
 				return ref != "" && loose(ref) == loose(name) || typed && loose(value) == loose(name)
 			})
 		}
-		require.True(t, slices.ContainsFunc(names(blamed), calls), "%+v names nothing of %s", e, blamed)
+		require.True(t, slices.ContainsFunc(names(blamed), calls), "%+v has no name of %s", e, blamed)
 		for other := part.From; other < part.To; other++ {
 			if s, text, _ := f.At(other); s == section && !same(f, pos, other) && e.Source.XID == "" && !e.links() && len(said) == 2 {
 				n, o := item.NameOf(blamed), item.NameOf(text)
@@ -139,7 +139,7 @@ func checkBlame(t *testing.T, f *item.File, part item.Part, e Entry) {
 	said := slices.DeleteFunc(names(blamed), func(name string) bool {
 		return !strings.Contains(words, loose(strings.Trim(name, punctuation)))
 	})
-	require.NotEmpty(t, said, "%+v holds no name of %s", e, blamed)
+	require.NotEmpty(t, said, "%+v contains no name of %s", e, blamed)
 	for other := part.From; other < part.To; other++ {
 		s, text, _ := f.At(other)
 		if !e.about(s) || same(f, pos, other) {
@@ -159,7 +159,7 @@ func checkBlame(t *testing.T, f *item.File, part item.Part, e Entry) {
 	}
 }
 
-// FuzzWhoIsBlamedIsNamed makes files and errors of any texts.
+// FuzzWhoIsBlamedIsNamed generates files and errors from arbitrary texts.
 func FuzzWhoIsBlamedIsNamed(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"h\ta.example\nm\ta.example", "0x1005\nno\n\nHost\n\na.example"},

@@ -10,7 +10,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// file returns a file that holds items: groups have a name, associations begin with ref or type_1.
+// file returns a file of items. An item that begins with name is a group, one with ref_1 or type_1 an
+// association.
 func file(items ...string) *item.File {
 	var f item.File
 	for i, text := range items {
@@ -28,7 +29,7 @@ func file(items ...string) *item.File {
 
 func TestFind(t *testing.T) {
 	t.Parallel()
-	f := file( // in the order of the file
+	f := file( // in file order
 		`{"name":"Night Owl","type":"Adversary","xid":"g-1"}`,
 		`{"name":"a.example","type":"Adversary","xid":"g-2"}`,
 		`{"type":"Host","summary":"a.example","xid":"i-1"}`,
@@ -53,11 +54,11 @@ func TestFind(t *testing.T) {
 	}{
 		"summary":                     {Entry{Source: source("", "", "b.example"), Code: CodeIndicator}, 3},
 		"type and summary":            {Entry{Source: source("host", "", "a.example")}, 2},
-		"type in front of summary":    {Entry{Source: source("", "", "Host: b.example")}, 3},
+		"type before summary":         {Entry{Source: source("", "", "Host: b.example")}, 3},
 		"another type":                {Entry{Source: source("URL", "", "b.example"), Code: CodeIndicator}, none},
-		"an empty type in front":      {Entry{Source: source("", "", ": b.example")}, none},
+		"empty type before summary":   {Entry{Source: source("", "", ": b.example")}, none},
 		"two types":                   {Entry{Source: source("Host", "", "Host: b.example")}, none},
-		"another type in front":       {Entry{Source: source("", "", "URL: b.example")}, none},
+		"another type before summary": {Entry{Source: source("", "", "URL: b.example")}, none},
 		"no such summary":             {Entry{Source: source("", "", "d.example"), Reason: "AA11"}, none},
 		"letter case":                 {Entry{Source: source("", "", "C.Example")}, 4},
 		"spaces":                      {Entry{Source: source("", "", "two words")}, 7},
@@ -86,7 +87,7 @@ func TestFind(t *testing.T) {
 		"no link, letter case":        {Entry{Source: source("", "", "C.EXAMPLE"), Code: CodeAssociation}, 4},
 		"no link":                     {Entry{Source: source("", "", "c.example"), Code: CodeAssociation}, 4},
 		"path":                        {Entry{Code: CodeSyntax, Reason: "Last known JSON path: '$.indicator[2]'"}, 4},
-		"path behind a sentence":      {Entry{Reason: "Encountered an unexpected exception while processing batch job. Last known JSON path: '$.group[1]'"}, 1},
+		"path after a sentence":       {Entry{Reason: "Encountered an unexpected exception while processing batch job. Last known JSON path: '$.group[1]'"}, 1},
 		"path of an association":      {Entry{Code: CodeSyntax, Reason: "last known json path: '$.association[0].ref_1'"}, 12},
 		"path without a list":         {Entry{Code: CodeSyntax, Reason: "Last known JSON path: '$[0]'"}, 2},
 		"path beyond the list":        {Entry{Code: CodeSyntax, Reason: "Last known JSON path: '$.group[2]'"}, none},
@@ -95,16 +96,16 @@ func TestFind(t *testing.T) {
 		"words":                       {Entry{Reason: "Could not save (Two words)!", Code: CodeIndicator}, 7},
 		"words of the cause":          {Entry{Cause: "bad: <AA11>"}, 6},
 		"words of two items":          {Entry{Reason: "AA11 is not two words"}, none},
-		"words that another holds":    {Entry{Reason: "c.example is refused"}, none},
-		"words that are in a value":   {Entry{Reason: "http://b.example/x is refused", Code: CodeIndicator}, 5},
-		"words of part of another":    {Entry{Reason: "b.example is refused", Code: CodeIndicator}, none},
-		"words that are cut":          {Entry{Reason: "Two words", Code: CodeIndicator, Cut: true}, none},
+		"words in another item":       {Entry{Reason: "c.example is refused"}, none},
+		"words in a value":            {Entry{Reason: "http://b.example/x is refused", Code: CodeIndicator}, 5},
+		"words within another item":   {Entry{Reason: "b.example is refused", Code: CodeIndicator}, none},
+		"truncated words":             {Entry{Reason: "Two words", Code: CodeIndicator, Cut: true}, none},
 		"too many words":              {Entry{Reason: strings.Repeat("a ", 64) + "AA11"}, none},
-		"too much in front":           {Entry{Reason: strings.Repeat("(", 64) + "AA11"}, none},
-		"too much behind":             {Entry{Reason: "AA11" + strings.Repeat(")", 64)}, none},
+		"too much before the value":   {Entry{Reason: strings.Repeat("(", 64) + "AA11"}, none},
+		"too much after the value":    {Entry{Reason: "AA11" + strings.Repeat(")", 64)}, none},
 		"many words":                  {Entry{Reason: strings.Repeat("a ", 63) + "AA11"}, 6},
 		"no words":                    {Entry{}, none},
-		"words beside a known source": {Entry{Source: source("", "", "AA11"), Reason: "c.example"}, 6},
+		"words and a known source":    {Entry{Source: source("", "", "AA11"), Reason: "c.example"}, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,7 +156,7 @@ func TestWordsThatOverlap(t *testing.T) {
 	t.Parallel()
 	f := file(`{"type":"Mutex","summary":"qq","description":"qqq"}`, `{"type":"Mutex","summary":"other","description":"qq"}`)
 	_, ok := New(f, f.All()).Find(&Entry{Reason: "qq"})
-	assert.False(t, ok, "two items hold it")
+	assert.False(t, ok, "two items contain it")
 }
 
 func TestWordsAreLookedForRarely(t *testing.T) {
@@ -169,7 +170,7 @@ func TestWordsAreLookedForRarely(t *testing.T) {
 	_, ok := m.Find(&Entry{Reason: "qq"})
 	assert.True(t, ok)
 	_, ok = m.Find(&Entry{Reason: "qq"})
-	assert.False(t, ok, "a list with many such errors would take forever")
+	assert.False(t, ok, "the number of searches is limited")
 }
 
 func TestEntry(t *testing.T) {

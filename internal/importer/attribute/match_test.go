@@ -25,7 +25,7 @@ func TestErrorsFindTheirItems(t *testing.T) {
 	c.Add(item.Groups, 1, []byte(`{"name":"a.example","type":"Threat","xid":"x-1"}`))
 	c.Add(item.Groups, 2, []byte(`{"name":"n","type":"Threat","xid":"x-2"}`))
 	c.Add(item.Associations, ^int64(4), []byte(`{"type_1":"Host","ref_1":"a.example","ref_2":"x-9"}`))
-	const g, i, a = 0, 2, 6 // start of each list
+	const g, i, a = 0, 2, 6 // first position of each list
 	for name, find := range map[string]struct {
 		e    Entry
 		want int
@@ -43,12 +43,12 @@ func TestErrorsFindTheirItems(t *testing.T) {
 		"by a word":                  {Entry{Code: CodeIndicator, Reason: "Host a.example is not valid."}, i},
 		"by the other end of a link": {Entry{Code: CodeAssociation, Reason: "The Group with xid 'x-9' was not found"}, a},
 		"by both ends of a link":     {Entry{Code: CodeNotFound, Reason: "The Group with xid 'x-9' was not found", Source: Source{Refs: []string{"a.example"}}}, a},
-		"not by an end of a link that is an item too":       {Entry{Code: CodeNotFound, Source: Source{Refs: []string{"a.example"}}}, -1},
+		"not by an end of a link that is also an item":      {Entry{Code: CodeNotFound, Source: Source{Refs: []string{"a.example"}}}, -1},
 		"not by a word that may be an indicator or a group": {Entry{Reason: "a.example is not valid."}, -1},
 		"not by a path in other words":                      {Entry{Reason: "Broken at $.indicator[3].rating", Cause: "at path $.group[1]"}, -1},
-		"not by a path in front of which other words stand": {Entry{Reason: "User Agent Last known JSON path: '$.indicator[3]' is not valid"}, -1},
-		"not at all":                          {Entry{Reason: "Something happened"}, -1},
-		"not by a path that leads to nowhere": {Entry{Reason: "Last known JSON path: '$.indicator[9]'"}, -1},
+		"not by a path after other words":                   {Entry{Reason: "User Agent Last known JSON path: '$.indicator[3]' is not valid"}, -1},
+		"not at all":                                        {Entry{Reason: "Something happened"}, -1},
+		"not by a path beyond the list":                     {Entry{Reason: "Last known JSON path: '$.indicator[9]'"}, -1},
 	} {
 		m := New(&c, c.All())
 		pos, ok := m.Find(&find.e)
@@ -86,13 +86,13 @@ func TestErrorsFindTheirItems(t *testing.T) {
 	half := New(&c, item.Part{From: 3, To: 5})
 	pos, ok := half.Find(&Entry{Reason: "Last known JSON path: '$.indicator[0]'"})
 	assert.True(t, ok)
-	assert.Equal(t, 3, pos, "paths count from the start of the file that was sent")
+	assert.Equal(t, 3, pos, "paths count from the start of the uploaded file")
 	_, ok = half.Find(&Entry{Source: Source{XID: "x-1"}})
-	assert.False(t, ok, "what is not in the file is not found")
+	assert.False(t, ok, "the item is not in the part")
 }
 
-// TestErrorsAreNotBlamedOnOtherItems has errors that seem to concern an innocent item, because of values that
-// a feed may contain or an author may choose.
+// TestErrorsAreNotBlamedOnOtherItems checks errors that seem to name an innocent item because of a
+// value in a feed, which an attacker may have chosen.
 func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 	t.Parallel()
 	const nobody = -1
@@ -105,7 +105,7 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 		"a value of another type": {
 			indicators: []string{`{"type":"Mutex","summary":"evil.example"}`, `{"type":"Host","summary":"evil.example"}`},
 			err:        Entry{Code: "0x1005", Reason: "no", Source: Source{Type: "Host", Refs: []string{"evil.example"}}}, want: 1},
-		"a value of another type, and the source does not say which": {
+		"a value of two types, and a source without a type": {
 			indicators: []string{`{"type":"Mutex","summary":"evil.example"}`, `{"type":"Host","summary":"evil.example"}`},
 			err:        Entry{Code: "0x1005", Reason: "no", Source: Source{Refs: []string{"evil.example"}}}, want: nobody},
 		"a value that looks like a type and another value": {
@@ -114,22 +114,22 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 		"letter case": {
 			indicators: []string{`{"type":"URL","summary":"http://e.example/A"}`, `{"type":"URL","summary":"http://e.example/a"}`},
 			err:        Entry{Code: "0x2001", Reason: "no", Source: Source{Type: "URL", Refs: []string{"http://e.example/a"}}}, want: 1},
-		"letter case that the platform has changed": {
+		"letter case changed by the platform": {
 			indicators: []string{`{"type":"Host","summary":"b.example"}`, `{"type":"EmailAddress","summary":"A@e.example"}`},
 			err:        Entry{Code: "0x2001", Reason: "no", Source: Source{Refs: []string{"a@e.example"}}}, want: 1},
-		"letter case that the platform has changed, of two": {
+		"letter case changed by the platform, two candidates": {
 			indicators: []string{`{"type":"Hashtag","summary":"#One"}`, `{"type":"Hashtag","summary":"#ONE"}`},
 			err:        Entry{Code: "0x2001", Reason: "no", Source: Source{Refs: []string{"#one"}}}, want: nobody},
 		"letter case in words": {
 			indicators: []string{`{"type":"Mutex","summary":"Global\\A"}`, `{"type":"Mutex","summary":"GLOBAL\\a"}`},
 			err:        Entry{Code: "0x2001", Reason: `'GLOBAL\a' no`}, want: nobody},
-		"a word of the sentence that is a value": {
+		"a value that is a word of the message": {
 			indicators: []string{`{"type":"Mutex","summary":"invalid"}`, `{"type":"User Agent","summary":"My Agent 1.0 (x)"}`},
 			err:        Entry{Code: "0x1005", Reason: "The User Agent My Agent 1.0 (x) is invalid"}, want: nobody},
 		"a part of a longer value": {
 			indicators: []string{`{"type":"Mutex","summary":"foo"}`, `{"type":"Mutex","summary":"foo bar"}`},
 			err:        Entry{Code: "0x1005", Reason: "Please enter a valid Mutex: foo bar (too long)"}, want: nobody},
-		"the platform's word for a type, and a value": {
+		"a value that starts with the name of a type": {
 			indicators: []string{`{"type":"Mutex","summary":"Host a.example"}`, `{"type":"Host","summary":"a.example"}`},
 			err:        Entry{Code: "0x1005", Reason: "Host a.example is not valid"}, want: nobody},
 		"a value in words, in other letter case": {
@@ -144,19 +144,19 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 		"a value that looks like a JSON path": {
 			indicators: []string{`{"type":"Host","summary":"good.example"}`, `{"type":"URL","summary":"http://e.example/?$[0]"}`},
 			err:        Entry{Code: "0x1005", Reason: `"http://e.example/?$[0]" is bad`, Source: Source{Type: "URL", Refs: []string{"http://e.example/?$[0]"}}}, want: 1},
-		"a value that is all of the platform's words about a place": {
+		"a value that looks like a path message": {
 			indicators: []string{`{"type":"Host","summary":"good.example"}`, `{"type":"Mutex","summary":"Last known JSON path: '$.indicator[0]'"}`},
 			err:        Entry{Code: "0x1005", Reason: "Last known JSON path: '$.indicator[0]' is no Mutex", Source: Source{Refs: []string{"Last known JSON path: '$.indicator[0]'"}}}, want: 1},
 		"an apostrophe in a source": {
 			indicators: []string{`{"type":"Mutex","summary":"it"}`, `{"type":"Email Subject","summary":"it's you"}`},
 			err:        Entry{Code: "0x1005", Reason: "no", Source: Source{Refs: []string{"it's you"}}}, want: 1},
-		"a value that begins like the platform's words about a place": {
+		"a message that begins with such a value": {
 			indicators: []string{`{"type":"Host","summary":"good.example"}`, `{"type":"Mutex","summary":"Last known JSON path: '$.indicator[0]'"}`},
 			err:        Entry{Code: "0x1001", Reason: "Last known JSON path: '$.indicator[0]' is no Mutex"}, want: 1},
 		"a value that is all punctuation": {
 			indicators: []string{`{"type":"Mutex","summary":"?"}`},
 			err:        Entry{Code: "0x1005", Reason: "Is this one valid: '?'"}, want: nobody},
-		"a value behind a line break": {
+		"a value after a line break": {
 			groups:     []string{`{"name":"n","type":"Threat","xid":"x-1"}`},
 			indicators: []string{`{"type":"Host","summary":"a.example","xid":"x-1"}`},
 			err:        Entry{Code: "0x1001", Cause: "\nx-1"}, want: nobody},
@@ -169,13 +169,13 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 		"an attribute that repeats another value": {
 			indicators: []string{`{"type":"Host","summary":"good.example"}`, `{"type":"Host","summary":"bad.example","attribute":[{"type":"Good.example","value":"x"}]}`},
 			err:        Entry{Code: "0x2001", Reason: "The Attribute type 'good.example' is unknown"}, want: nobody},
-		"words that repeat another value, of a source that is not in the file": {
+		"a source outside the file, and the value of an item in words": {
 			indicators: []string{`{"type":"Host","summary":"good.example"}`},
 			err:        Entry{Code: "0x1005", Reason: "good.example is bad", Source: Source{Refs: []string{"http://good.example/"}}}, want: nobody},
-		"an xid that another item has": {
+		"an xid shared with another item": {
 			indicators: []string{`{"type":"Host","summary":"good.example","xid":"i-1"}`, `{"type":"Host","summary":"bad.example","xid":"i-1"}`},
 			err:        Entry{Code: "0x1005", Reason: "no", Source: Source{Type: "Host", XID: "i-1", Refs: []string{"bad.example"}}}, want: 1},
-		"an xid that another item has, and a value that the platform has changed": {
+		"a shared xid, and a value changed by the platform": {
 			indicators: []string{`{"type":"Host","summary":"good.example","xid":"i-1"}`, `{"type":"Host","summary":"bad.example","xid":"i-1"}`},
 			err:        Entry{Code: "0x1005", Reason: "no", Source: Source{Type: "Host", XID: "i-1", Refs: []string{"[bad].example"}}}, want: nobody},
 		"an xid and a value of two items": {
@@ -187,7 +187,7 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 		"values of a custom type": {
 			indicators: []string{`{"type":"Coin","value1":"btc","value2":"1"}`, `{"type":"Coin","value1":"btc","value2":"2","rating":3}`},
 			err:        Entry{Code: "0x1005", Reason: "no", Source: Source{Refs: []string{"btc : 2"}}}, want: 1},
-		"values of a custom type that are cut in two places": {
+		"values of a custom type that join to the same text": {
 			indicators: []string{`{"type":"Coin","value1":"a : b","value2":"c"}`, `{"type":"Coin","value1":"a","value2":"b : c"}`},
 			err:        Entry{Code: "0x1005", Reason: "no", Source: Source{Type: "Coin", Refs: []string{"a : b : c"}}}, want: nobody},
 		"the name of a group": {
@@ -206,7 +206,7 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 			groups:     []string{`{"name":"n","type":"Document","xid":"evil.example"}`},
 			indicators: []string{`{"type":"Host","summary":"evil.example"}`},
 			err:        Entry{Code: "0x1006", Reason: "bad", Source: Source{Refs: []string{"evil.example"}}}, want: 0},
-		"a link of an indicator whose own reference is the error": {
+		"a link of an indicator with a wrong reference": {
 			indicators: []string{`{"type":"Host","summary":"a.example","associatedGroups":[{"groupXid":"x-1"}]}`},
 			links:      []string{`{"type_1":"Host","ref_1":"a.example","ref_2":"x-2"}`},
 			err:        Entry{Code: "0x1009", Reason: "The Group with xid 'x-1' to associate with was not found", Source: Source{Refs: []string{"a.example"}}}, want: nobody},
@@ -217,13 +217,13 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 		"an association of an equal value of another type": {
 			links: []string{`{"type_1":"Mutex","ref_1":"a.example","ref_2":"x-1"}`, `{"type_1":"Host","ref_1":"a.example","ref_2":"x-1"}`},
 			err:   Entry{Code: "0x1009", Reason: "The Group with xid 'x-1' to associate with was not found", Source: Source{Type: "Host", Refs: []string{"a.example"}}}, want: nobody},
-		"an association of the same ends that is of another type": {
+		"an association of the same ends with another type": {
 			links: []string{`{"type_1":"URL","ref_1":"u","type_2":"Host","ref_2":"h","association_type":"A"}`, `{"type_1":"URL","ref_1":"u","type_2":"Host","ref_2":"h","association_type":"B"}`},
 			err:   Entry{Code: "0x1009", Reason: "The association type 'B' of 'h' is unknown", Source: Source{Refs: []string{"u"}}}, want: nobody},
-		"an association of an end that only its id tells": {
+		"an association with an end known only by its ID": {
 			links: []string{`{"type_1":"Host","id_1":5,"ref_2":"x-1"}`, `{"type_1":"Host","id_1":6,"ref_2":"x-1"}`},
 			err:   Entry{Code: "0x1007", Reason: "6 was not found", Source: Source{Refs: []string{"x-1"}}}, want: nobody},
-		"an association whose other end is an id": {
+		"an association with an ID as the other end": {
 			links: []string{`{"ref_1":"x-1","type_2":"Host","id_2":5}`, `{"ref_1":"x-2","type_2":"Host","id_2":5}`},
 			err:   Entry{Code: "0x1007", Reason: "5 was not found", Source: Source{Refs: []string{"x-2"}}}, want: 1},
 		"the same indicator with another rating": {
@@ -235,16 +235,16 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 		"the same association twice": {
 			links: []string{`{"ref_1":"x-2","ref_2":"x-1"}`, `{"ref_1":"x-2","ref_2":"x-1"}`},
 			err:   Entry{Code: "0x1007", Reason: "'x-1' was not found", Source: Source{Refs: []string{"x-2"}}}, want: 0},
-		"an indicator whose own reference is the error": {
+		"an indicator with a wrong reference": {
 			indicators: []string{`{"type":"Host","summary":"a.example","associatedGroups":[{"groupXid":"x-1"}]}`},
 			err:        Entry{Code: "0x1009", Reason: "The Group with xid 'x-1' to associate with was not found", Source: Source{Refs: []string{"a.example"}}}, want: 0},
-		"a value that is longer than what is kept of it": {
+		"a value longer than the stored part": {
 			indicators: []string{`{"type":"Mutex","summary":"` + long + `"}`, `{"type":"Mutex","summary":"` + long + `y"}`},
 			err:        Entry{Code: "0x1005", Reason: "no", Source: Source{Refs: []string{long + "y"}}}, want: 1},
-		"words that are longer than what is kept of them": {
+		"words longer than the stored part": {
 			indicators: []string{`{"type":"Mutex","summary":"q9"}`, `{"type":"Mutex","summary":"b ` + long + `"}`},
 			err:        Entry{Code: "0x1005", Reason: "'q9' " + long, Cut: true}, want: nobody},
-		"the same words, all of them": {
+		"the same words, not truncated": {
 			indicators: []string{`{"type":"Mutex","summary":"q9"}`, `{"type":"Mutex","summary":"b ` + long + `"}`},
 			err:        Entry{Code: "0x1005", Reason: "'q9' " + long}, want: 0},
 	} {
@@ -265,9 +265,9 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 	}
 }
 
-// TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems has feeds of values that contain each other and words of
-// the platform, and errors of one of their items in all forms. An error must be assigned to that item or to
-// none.
+// TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems generates feeds of values that contain each other
+// and words of the platform, and errors of one of their items in all forms. An error must be assigned
+// to that item or to none.
 func TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -328,11 +328,11 @@ func TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems(t *testing.T) {
 			require.Equal(t, m.identity(at), m.identity(pos), "%+v of %s", e, bytes.Join(items.Body(items.All()), nil))
 		}
 	}
-	assert.Greater(t, known, feeds/5, "many are known")
+	assert.Greater(t, known, feeds/5, "many errors are assigned")
 }
 
-// TestErrorsOfManyEqualItemsAreReadInTime has files with many equal names, with FULL=1 of the largest size. The time per error
-// must not depend on their number.
+// TestErrorsOfManyEqualItemsAreReadInTime uses files with many equal names; with FULL=1, files of the
+// largest size. The time per error must not depend on the number of equal names.
 func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
 	t.Parallel()
 	count := scaletest.N(10_000)

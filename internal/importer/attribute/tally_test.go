@@ -10,7 +10,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// mixed returns a file with items of several kinds.
+// mixed returns a file with n items of all kinds.
 func mixed(n int) *item.File {
 	var f item.File
 	for i := range n {
@@ -28,7 +28,7 @@ func mixed(n int) *item.File {
 	return &f
 }
 
-// totals adds up the counts of all kinds, links included.
+// totals adds up the counts of all kinds, including links.
 func totals(counts [item.Kinds]item.Counts) (all item.Counts) {
 	for k := range counts {
 		all.Plus(counts[k])
@@ -36,7 +36,7 @@ func totals(counts [item.Kinds]item.Counts) (all item.Counts) {
 	return all
 }
 
-// marks returns the first n bits as a slice.
+// marks returns the lowest n bits of set as a slice.
 func marks(set, n int) []bool {
 	m := make([]bool, n)
 	for i := range m {
@@ -45,16 +45,16 @@ func marks(set, n int) []bool {
 	return m
 }
 
-// TestVerdictsAreTrue covers all outcomes of the items of a small file and all reports of the platform:
-// errors with and without the name of their item, and missing counts of successes. A verdict must be the
-// outcome or Unknown.
+// TestVerdictsOfSmallFiles covers all outcomes of the items of a small file and all reports of the
+// platform: errors with and without the name of their item, and missing counts of successes. Each
+// verdict must be the true outcome or Unknown.
 func TestVerdictsOfSmallFiles(t *testing.T) {
 	t.Parallel()
 	const most = 6
 	for n := range most + 1 {
 		f := mixed(n)
 		for processed := range n + 1 {
-			for failures := range 1 << processed { // of the items at the front
+			for failures := range 1 << processed { // of the first items
 				for named := range 1 << processed {
 					if named&^failures != 0 {
 						continue
@@ -93,8 +93,8 @@ func TestVerdictsOfSmallFiles(t *testing.T) {
 	}
 }
 
-// TestCountsOfAnyKindAddUp covers all counts and errors of a small part of a file, including contradictory
-// ones.
+// TestCountsOfAnyKindAddUp covers all counts and errors of a small part of a file, including
+// contradictory ones.
 func TestCountsOfAnyKindAddUp(t *testing.T) {
 	t.Parallel()
 	const most, file = 4, 7
@@ -141,7 +141,7 @@ func TestCountsOfAnyKindAddUp(t *testing.T) {
 	}
 }
 
-// counts returns all counts up to a number.
+// counts returns all pairs of counts from 0 to most.
 func counts(most int) (all []Counts) {
 	for s := range most + 1 {
 		for u := range most + 1 {
@@ -175,7 +175,7 @@ func TestTallies(t *testing.T) {
 			nameless: 0,
 			want:     [item.Kinds]item.Counts{i: {Succeeded: 4}, g: {Succeeded: 2}, a: {Succeeded: 1}, l: {Succeeded: 1}},
 		},
-		"more than there are": {
+		"more successes than items": {
 			counts:   Counts{Success: 99},
 			named:    nil,
 			nameless: 0,
@@ -187,19 +187,19 @@ func TestTallies(t *testing.T) {
 			nameless: 1,
 			want:     [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}},
 		},
-		"the same, and an item named": {
+		"the whole file is refused, and an item is named": {
 			counts:   Counts{Errors: 1},
 			named:    []int{3},
 			nameless: 0,
 			want:     [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}},
 		},
-		"one of them": {
+		"one failed, not named": {
 			counts:   Counts{Success: 7, Errors: 1},
 			named:    nil,
 			nameless: 1,
 			want:     [item.Kinds]item.Counts{i: {Succeeded: 3, Failed: 1}, g: {Succeeded: 1, Unknown: 1}, a: {Unknown: 1}, l: {Unknown: 1}},
 		},
-		"one that is named": {
+		"one failed, named": {
 			counts:   Counts{Success: 7, Errors: 1},
 			named:    []int{0},
 			nameless: 0,
@@ -223,7 +223,7 @@ func TestTallies(t *testing.T) {
 			nameless: 0,
 			want:     [item.Kinds]item.Counts{i: {Succeeded: 1, Failed: 1, Unprocessed: 2}, g: {Succeeded: 2}, a: {Unprocessed: 1}, l: {Unprocessed: 1}},
 		},
-		"halted, and nobody is named": {
+		"halted, and no item is named": {
 			counts:   Counts{Success: 3, Errors: 1, Unprocessed: 4},
 			named:    nil,
 			nameless: 1,
@@ -235,13 +235,13 @@ func TestTallies(t *testing.T) {
 			nameless: 0,
 			want:     [item.Kinds]item.Counts{i: {Unprocessed: 4}, g: {Unprocessed: 2}, a: {Unprocessed: 1}, l: {Unprocessed: 1}},
 		},
-		"both more than there can be": {
+		"too many successes and unprocessed items": {
 			counts:   Counts{Success: 5, Unprocessed: 4},
 			named:    nil,
 			nameless: 0,
 			want:     [item.Kinds]item.Counts{i: {Unknown: 4}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}},
 		},
-		"the same, and an item failed": {
+		"too many successes and unprocessed items, and an item failed": {
 			counts:   Counts{Success: 5, Errors: 1, Unprocessed: 4},
 			named:    []int{3},
 			nameless: 0,
@@ -260,7 +260,7 @@ func TestTallies(t *testing.T) {
 	}
 }
 
-// TestJobsThatAreGivenUpAreCutWhereTheyEnded covers all jobs of a few items with one fatal item.
+// TestJobsThatAreGivenUpAreCutWhereTheyEnded covers all jobs of up to 5 items with one fatal item.
 func TestJobsThatAreGivenUpAreCutWhereTheyEnded(t *testing.T) {
 	t.Parallel()
 	for n := 1; n <= 5; n++ {
@@ -271,7 +271,7 @@ func TestJobsThatAreGivenUpAreCutWhereTheyEnded(t *testing.T) {
 		}
 		for _, c := range counts(n + 1) {
 			p := Processed(Counts{Success: c.Success, Errors: c.Unprocessed}, n)
-			require.True(t, p >= 0 && p < n, "an item is left that may be fatal: %d of %d for %+v", p, n, c)
+			require.True(t, p >= 0 && p < n, "no item is left that may be fatal: %d of %d for %+v", p, n, c)
 		}
 	}
 	for from := range 4 {
@@ -284,7 +284,7 @@ func TestJobsThatAreGivenUpAreCutWhereTheyEnded(t *testing.T) {
 				at := from
 				parts := Bisect(rest, suspect)
 				for _, p := range parts {
-					require.Equal(t, at, p.From, "in order, and each item once")
+					require.Equal(t, at, p.From, "the parts are in order and have each item once")
 					require.Positive(t, p.Len())
 					require.True(t, p.Len() == 1 || suspect < p.From || suspect >= p.To, "the suspect is alone")
 					at = p.To

@@ -20,7 +20,7 @@ func TestVerdicts(t *testing.T) {
 		failed   []int
 		nameless int
 		want     []item.Verdict
-		succeed  int64 // in the tally; the rest of what is neither failed nor unprocessed is unknown
+		succeed  int64 // in the tally; remaining items that are neither failed nor unprocessed are unknown
 		fail     int64
 	}{
 		"all succeeded": {counts: Counts{Success: 4}, failed: nil, nameless: 0, want: []item.Verdict{s, s, s, s}, succeed: 4, fail: 0},
@@ -32,7 +32,7 @@ func TestVerdicts(t *testing.T) {
 			succeed:  3,
 			fail:     1,
 		},
-		"more than there are": {counts: Counts{Success: 9}, failed: []int{1}, nameless: 0, want: []item.Verdict{s, f, s, s}, succeed: 3, fail: 1},
+		"more successes than items": {counts: Counts{Success: 9}, failed: []int{1}, nameless: 0, want: []item.Verdict{s, f, s, s}, succeed: 3, fail: 1},
 		"unprocessed": {
 			counts:   Counts{Success: 1, Errors: 1, Unprocessed: 2},
 			failed:   []int{1},
@@ -41,7 +41,7 @@ func TestVerdicts(t *testing.T) {
 			succeed:  1,
 			fail:     1,
 		},
-		"a failure behind": {
+		"a failure after the end": {
 			counts:   Counts{Success: 2, Errors: 1, Unprocessed: 1},
 			failed:   []int{3},
 			nameless: 0,
@@ -94,7 +94,8 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// Verdicts do not contradict the counts of a correct platform, whichever counts it omits.
+// A success count that exceeds the items of its section does not make the outcome of other sections
+// unknown.
 func TestMoreSuccessesThanItemsOfASectionSayNothingOfTheOthers(t *testing.T) {
 	t.Parallel()
 	var file item.File
@@ -106,6 +107,8 @@ func TestMoreSuccessesThanItemsOfASectionSayNothingOfTheOthers(t *testing.T) {
 	require.Equal(t, []item.Verdict{s, s, s}, Verdicts(&file, item.Part{To: 3}, counts, make([]bool, 3), 0))
 }
 
+// TestVerdictsAreTrue checks that verdicts never contradict the outcomes on a correct platform,
+// whichever counts it omits.
 func TestVerdictsAreTrue(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(5_000)) {
@@ -162,7 +165,7 @@ func TestVerdictsAreTrue(t *testing.T) {
 			sum.Plus(tally[k])
 		}
 		require.EqualValues(t, c.Errors, sum.Failed, about)
-		if whole && (kinds[item.Association].Total() == 0 || kinds[item.Link].Total() == 0) { // nothing that the platform has confirmed is doubted
+		if whole && (kinds[item.Association].Total() == 0 || kinds[item.Link].Total() == 0) { // every success that the platform has confirmed is known
 			require.EqualValues(t, c.Success, sum.Succeeded, about)
 			require.Zero(t, sum.Unknown, about)
 		}

@@ -17,8 +17,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// TestDeliveries compares the events of short deliveries with testdata/deliveries.txt. With UPDATE=1 it
-// writes the file; review the changes.
+// TestDeliveries compares the events of short deliveries with testdata/deliveries.txt. UPDATE=1
+// rewrites the file; review the changes.
 func TestDeliveries(t *testing.T) {
 	t.Parallel()
 	const n = "a b"

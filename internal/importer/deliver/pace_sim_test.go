@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wait simulates polling a job with a duration. It returns the time at which the job was seen completed, and
-// the number of polls.
+// wait simulates polling a job that takes a given time. It returns the time at which the job was seen
+// completed and the number of polls.
 func wait(p *Pace, bytes int64, takes time.Duration) (seen time.Duration, n int) {
 	next := pollDelays(p.expect(bytes))
 	running := time.Duration(0)
@@ -24,8 +24,8 @@ func wait(p *Pace, bytes int64, takes time.Duration) (seen time.Duration, n int)
 	}
 }
 
-// sequence simulates jobs of similar size for some time. takes returns the duration of a job that starts at a
-// time.
+// sequence simulates jobs of similar size, one after another, for a total time. takes returns the
+// duration of a job that starts at a given time.
 func sequence(random *rand.Rand, total time.Duration, takes func(at time.Duration) time.Duration) (overhead, perJob float64, most int) {
 	var p Pace
 	var work, spent time.Duration
@@ -39,8 +39,8 @@ func sequence(random *rand.Rand, total time.Duration, takes func(at time.Duratio
 	return float64(spent) / float64(work), float64(sum) / float64(jobs), most
 }
 
-// TestJobsAreLookedAtWhenTheyAreDone simulates two hours of jobs. On average, polling takes at most 12 %
-// longer than the job, with few polls.
+// TestJobsAreLookedAtWhenTheyAreDone simulates two hours of jobs. Polling may take at most 12% longer
+// than the jobs, with few polls.
 func TestJobsAreLookedAtWhenTheyAreDone(t *testing.T) {
 	t.Parallel()
 	const minute = time.Minute
@@ -55,8 +55,8 @@ func TestJobsAreLookedAtWhenTheyAreDone(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		takes  func(at time.Duration) float64 // seconds
-		varies float64                        // by that part of it, up and down
-		perJob float64                        // looks
+		varies float64                        // random variation of takes, as a fraction
+		perJob float64                        // most polls per job, on average
 	}{
 		"half a second":                 {takes: seconds(0.5), varies: 0.2, perJob: 5},
 		"a second":                      {takes: seconds(1), varies: 0.2, perJob: 6},
@@ -91,8 +91,8 @@ func TestJobsAreLookedAtWhenTheyAreDone(t *testing.T) {
 	}
 }
 
-// TestALongJobIsLookedAtLessAndLessOften has jobs of unexpected durations. They are seen completed soon, and
-// the number of polls grows with the logarithm of the time, up to a poll every 20 seconds.
+// TestALongJobIsLookedAtLessAndLessOften polls jobs of unexpected durations. They are seen completed
+// soon, and the number of polls grows with the logarithm of the time, up to one poll per 20 seconds.
 func TestALongJobIsLookedAtLessAndLessOften(t *testing.T) {
 	t.Parallel()
 	for _, expected := range []time.Duration{0, time.Second, time.Minute} {
@@ -103,10 +103,10 @@ func TestALongJobIsLookedAtLessAndLessOften(t *testing.T) {
 			}
 			seen, n := wait(&p, 1000, takes)
 			require.LessOrEqual(t, n, 25+int(takes/maxDelay), "%v, %v expected", takes, expected)
-			late := max(min(takes/2, maxDelay), firstDelay, expected*3/4) // expected*3/4 is the first look
+			late := max(min(takes/2, maxDelay), firstDelay, expected*3/4) // expected*3/4 is the first poll
 			require.LessOrEqual(t, seen-takes, late, "%v, %v expected", takes, expected)
 			if takes >= time.Second && takes > 2*expected {
-				require.InEpsilon(t, takes, p.expect(1000), 0.3, "the next one is expected to take as long")
+				require.InEpsilon(t, takes, p.expect(1000), 0.3, "the next job is expected to take as long")
 			}
 		}
 	}

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// run polls jobs of some durations, one after another, and returns the longest delay and the most looks at a job.
+// run polls jobs of given durations, one after another. It returns the longest delay and the most
+// polls of a job.
 func (p *Pace) run(jobs ...time.Duration) (delay time.Duration, most int) {
 	const bytes = 1000
 	for _, takes := range jobs {
@@ -79,9 +80,9 @@ func TestPaceScalesWithSize(t *testing.T) {
 	var p Pace
 	assert.Zero(t, p.expect(1000))
 	p.learn(1000, 9*time.Second, 11*time.Second)
-	assert.InDelta(t, 10, p.expect(1000).Seconds(), 0.001, "the middle")
+	assert.InDelta(t, 10, p.expect(1000).Seconds(), 0.001, "the mean of the bounds")
 	assert.InDelta(t, 5, p.expect(500).Seconds(), 0.001)
-	p.learn(500, 5*time.Second, 7*time.Second) // expected 5, was 6
+	p.learn(500, 5*time.Second, 7*time.Second) // expected 5, took 6
 	assert.InDelta(t, 10.5, p.expect(1000).Seconds(), 0.001, "durations vary")
 	p.learn(1000, 20*time.Second, 24*time.Second)
 	assert.InDelta(t, 22, p.expect(1000).Seconds(), 0.001, "more than twice as long")
@@ -90,7 +91,7 @@ func TestPaceScalesWithSize(t *testing.T) {
 	p.learn(1000, 6*time.Second, 8*time.Second)
 	assert.InDelta(t, 9.25, p.expect(1000).Seconds(), 0.001, "more than half as long")
 	p.learn(1000, 0, 8*time.Second)
-	assert.InDelta(t, 6, p.expect(1000).Seconds(), 0.001, "done at the first look")
+	assert.InDelta(t, 6, p.expect(1000).Seconds(), 0.001, "done at the first poll")
 	p = Pace{}
 	p.learn(0, 0, 4*time.Second)
 	assert.InDelta(t, 3, p.expect(1).Seconds(), 0.001, "an empty file counts as a byte")

@@ -17,11 +17,11 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// script is the delivery of one file to a platform with scripted replies. It records the events.
+// script is the delivery of one file to a platform with scripted replies. It records all events.
 type script struct {
-	replies map[string][]any // by the call: a Fault, a Status, entries, a partial, or a function that returns one of them
-	last    any              // reply to each call of Status that has no other
-	again   bool             // whether an upload of content can be repeated
+	replies map[string][]any // by call: a Fault, a Status, entries, a partial, or a function that returns one of them
+	last    any              // reply to each call of Status without another reply
+	again   bool             // whether a content upload can be retried
 	*Deliverer
 	*File
 	cancel  context.CancelCauseFunc
@@ -45,7 +45,7 @@ type faultError struct {
 
 func (e *faultError) Error() string { return e.op + " has failed" }
 
-// reply returns the reply to a call.
+// reply returns the next scripted reply to a call.
 func (s *script) reply(op string) (any, error) {
 	s.say("%s", op)
 	op = call.FindString(op)
@@ -75,7 +75,7 @@ func (s *script) Create(context.Context) (int64, error) {
 
 var (
 	names = regexp.MustCompile(`"(?:summary|xid)":"(\w+)"`)
-	call  = regexp.MustCompile(`^\w+( \w+)?`) // without what the call sends or skips
+	call  = regexp.MustCompile(`^\w+( \w+)?`) // without the details of the call
 )
 
 func (s *script) Upload(_ context.Context, job int64, file [][]byte) error {
@@ -116,7 +116,7 @@ func (s *script) Attach(_ context.Context, c item.Content) (bool, error) {
 
 func (s *script) Classify(err error) Fault {
 	if err == nil {
-		panic("nobody asks what no error means")
+		panic("Classify called without an error")
 	}
 	if e, ok := errors.AsType[*faultError](err); ok {
 		return e.Fault
@@ -124,7 +124,8 @@ func (s *script) Classify(err error) Fault {
 	return Fault{}
 }
 
-// newScript returns the delivery of hosts and documents. In "a b:c", c is a document.
+// newScript returns the delivery of a file of hosts and documents. In "a b:c", a and b are hosts and c
+// is a document.
 func newScript(t *testing.T, content string) *script {
 	t.Helper()
 	s := &script{replies: map[string][]any{}, began: time.Now()}
@@ -141,7 +142,7 @@ func newScript(t *testing.T, content string) *script {
 	s.Pieces = []journal.Piece{{Part: f.All()}}
 	s.last = done(f.Count(), 0, 0)
 	j := journal.New(journal.Start{})
-	for n := range int64(5) { // the file is the fifth
+	for n := range int64(5) { // the file has number 5
 		a := journal.Added{File: n + 1, Held: math.MaxInt64}
 		if n == 4 {
 			a = journal.Added{File: 5, Held: math.MaxInt64, Kinds: f.Kinds(f.All()), Contents: s.Contents}
@@ -193,7 +194,7 @@ func (s *script) outcome(o item.Outcome) {
 	fmt.Fprintf(&s.text, "%d jobs, %d bytes, lost %v, %d failures\n", o.Jobs, o.Bytes, o.Lost, len(o.Failures))
 }
 
-// run delivers the file and returns the events.
+// run delivers the file and returns the events as text.
 func (s *script) run(t *testing.T) string {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)

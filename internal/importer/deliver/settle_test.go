@@ -53,8 +53,8 @@ func (a *answers) Errors(_ context.Context, job int64, _ string, skip int, use f
 func (*answers) Attach(context.Context, item.Content) (bool, error) { return false, nil }
 func (*answers) Classify(error) Fault                               { return Fault{} }
 
-// TestTheItemThatThePlatformNamesEndedTheJob has a platform whose counts contradict the position at which it
-// reports that it aborted.
+// TestTheItemThatThePlatformNamesEndedTheJob uses a platform whose counts contradict the position in
+// its fatal error.
 func TestTheItemThatThePlatformNamesEndedTheJob(t *testing.T) {
 	t.Parallel()
 	const fatal = "Encountered an unexpected Exception while processing batch job. Last known JSON path: '$.indicator[%d]'"
@@ -74,7 +74,7 @@ func TestTheItemThatThePlatformNamesEndedTheJob(t *testing.T) {
 	assert.Len(t, platform.files, 3)
 }
 
-// deliver sends a file with n hosts, and returns the failures that were reported and the counts of the hosts.
+// deliver sends a file of n hosts. It returns the reported failures and the counts of the hosts.
 func deliver(t *testing.T, platform *answers, n int) (failed []item.Failure, counts item.Counts) {
 	t.Helper()
 	var f item.File
@@ -92,8 +92,8 @@ func deliver(t *testing.T, platform *answers, n int) (failed []item.Failure, cou
 	return failed, counts
 }
 
-// TestErrorsBehindACrowdCount has a list with thousands of errors of one item before the only error of
-// another and before the fatal error.
+// TestErrorsBehindACrowdCount lists thousands of errors of one item before the only error of another
+// item and before the fatal error.
 func TestErrorsBehindACrowdCount(t *testing.T) {
 	t.Parallel()
 	about := func(n int) attribute.Entry {
@@ -118,6 +118,6 @@ func TestErrorsBehindACrowdCount(t *testing.T) {
 		}}
 		_, counts := deliver(t, platform, 4)
 		assert.Equal(t, item.Counts{Succeeded: 2, Failed: 2}, counts)
-		assert.Len(t, platform.files, 3, "what was not processed is sent again")
+		assert.Len(t, platform.files, 3, "unprocessed items are sent again")
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// entry is an item of a model of a file: a plain list.
+// entry is an item in a model.
 type entry struct {
 	section Section
 	seq     int64
@@ -32,7 +32,7 @@ func (m *model) all() (all []entry) {
 	return all
 }
 
-// body returns the batch file of some items.
+// bodyText returns the batch file of items.
 func bodyText(items []entry) string {
 	var lists []string
 	for s := range Sections {
@@ -49,7 +49,7 @@ func bodyText(items []entry) string {
 	return "{" + strings.Join(lists, ",") + "}"
 }
 
-// randomFile returns a file and its model. The items are objects of at least 2 bytes.
+// randomFile returns a file and its model. The items are JSON objects.
 func randomFile(random *rand.Rand, most int) (*File, *model) {
 	f, m := new(File), new(model)
 	for n := range random.IntN(most + 1) {
@@ -134,7 +134,7 @@ func TestFilesAreListsOfItems(t *testing.T) {
 		checkFile(t, f, m)
 
 		room := make([]byte, 0, 10)
-		for s := range Sections { // each list is rewritten, and the others stay
+		for s := range Sections { // rewrite each list; the others do not change
 			was := slices.Clone(f.lists[s].text)
 			old := f.Rewrite(s, room, func(buf []byte, i int, text []byte) []byte {
 				require.Equal(t, m[s][i].text, string(text))
@@ -144,7 +144,7 @@ func TestFilesAreListsOfItems(t *testing.T) {
 				return append(buf, m[s][i].text...)
 			})
 			require.Empty(t, old)
-			require.Equal(t, was, old[:len(was):len(was)][:len(was)], "the memory of the old text is returned")
+			require.Equal(t, was, old[:len(was):len(was)][:len(was)], "Rewrite returns the old memory")
 			room = old
 			checkFile(t, f, m)
 		}
@@ -153,7 +153,7 @@ func TestFilesAreListsOfItems(t *testing.T) {
 		copied.Add(Groups, 1, []byte("{}"))
 		require.NoError(t, copied.Decode(bytes.Join(f.Encode(), nil)))
 		checkFile(t, &copied, m)
-		for s := range Sections { // the file remains usable
+		for s := range Sections { // the file is still usable
 			copied.Add(s, 99, []byte("{}"))
 			m[s] = append(m[s], entry{s, 99, "{}"})
 		}
@@ -174,13 +174,13 @@ func TestFilesAreCutIntoPartsOfALimit(t *testing.T) {
 		at := part.From
 		parts := f.Split(part, limit)
 		for i, p := range parts {
-			require.Equal(t, at, p.From, "in order, and each item once")
+			require.Equal(t, at, p.From, "the parts are in order and have each item once")
 			require.True(t, p.Len() > 0 || part.Len() == 0)
 			require.True(t, p.Len() == 1 || f.Bytes(p) <= limit || part.Len() == 0, "within the limit")
 			at = p.To
-			if i+1 < len(parts) { // a frame more than the limit is all that is left free
+			if i+1 < len(parts) { // a part leaves less room than the next item and a frame
 				next := m.all()[at].text
-				require.Greater(t, f.Bytes(p)+int64(len(next))+1+Frame, limit, "no smaller than needed")
+				require.Greater(t, f.Bytes(p)+int64(len(next))+1+Frame, limit, "a part smaller than necessary")
 			}
 		}
 		require.Equal(t, part.To, at)
@@ -197,7 +197,7 @@ func TestKindsOfItems(t *testing.T) {
 	}
 }
 
-// FuzzPayloads decodes any text, to an error or to a file with the same encoding.
+// FuzzPayloads decodes arbitrary text. The result is an error or a file with the same encoding.
 func FuzzPayloads(f *testing.F) {
 	for seed := range scaletest.N(uint64(8)) {
 		file, _ := randomFile(rand.New(rand.NewPCG(seed, 3)), 6)
@@ -217,7 +217,7 @@ func FuzzPayloads(f *testing.F) {
 		}
 		require.Equal(t, before, text)
 		encoded := bytes.Join(file.Encode(), nil)
-		require.LessOrEqual(t, len(encoded), len(text), "numbers are as short as they can be")
+		require.LessOrEqual(t, len(encoded), len(text), "numbers have the shortest encoding")
 		require.NoError(t, again.Decode(encoded))
 		require.Equal(t, encoded, bytes.Join(again.Encode(), nil))
 		require.Equal(t, size(&file), size(&again))
@@ -231,7 +231,7 @@ func FuzzPayloads(f *testing.F) {
 				want += len(file.Entry(s, i)) + min(i, 1)
 			}
 		}
-		require.Equal(t, want, size(&file), "no byte is outside of the items")
+		require.Equal(t, want, size(&file), "no byte is outside the items")
 	})
 }
 
@@ -277,7 +277,7 @@ func TestReadersEndAtWhatDoesNotFit(t *testing.T) {
 				return
 			}
 			require.Empty(t, got)
-			r.B = append(r.B, 5) // it stays failed, whatever comes
+			r.B = append(r.B, 5) // failure is permanent
 			require.True(t, r.Failed())
 		})
 	}

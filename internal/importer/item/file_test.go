@@ -19,7 +19,7 @@ func TestAFileReservesWhatItNeeds(t *testing.T) {
 		"large items":             func(int) int { return 500 },
 		"items that become large": func(n int) int { return 20 + n/50 },
 		"items that become small": func(n int) int { return 20 + 200_000/(1+n) },
-		"one that is huge":        func(n int) int { return map[bool]int{false: 50, true: 4 << 20}[n == 20_000] },
+		"one huge item":           func(n int) int { return map[bool]int{false: 50, true: 4 << 20}[n == 20_000] },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -39,7 +39,7 @@ func TestAFileReservesWhatItNeeds(t *testing.T) {
 	}
 }
 
-// sample is a file with items of all kinds.
+// sample returns a file with items of all kinds.
 func sample() *File {
 	var f File
 	f.Add(Indicators, 5, []byte(`{"i":1}`))
@@ -173,7 +173,7 @@ func TestDecode(t *testing.T) {
 	t.Parallel()
 	f := sample()
 	text := bytes.Join(f.Encode(), nil)
-	got := sample() // what a file holds is lost
+	got := sample() // Decode discards the previous items
 	require.NoError(t, got.Decode(text))
 	require.Equal(t, f, got)
 	text[len(text)-1]++
@@ -189,7 +189,7 @@ func TestDecode(t *testing.T) {
 	for n := range text {
 		require.Error(t, got.Decode(text[:n]), "the first %d bytes", n)
 	}
-	require.Error(t, got.Decode(append(slices.Clone(text), 0)), "a byte more")
+	require.Error(t, got.Decode(append(slices.Clone(text), 0)), "one extra byte")
 	groups := func(items uint64, sizes []uint64, text string) []byte {
 		b := binary.AppendUvarint(nil, items)
 		for _, size := range sizes {
@@ -200,12 +200,12 @@ func TestDecode(t *testing.T) {
 	require.NoError(t, got.Decode(groups(2, []uint64{1, 2}, "1,2")))
 	require.Error(t, got.Decode(groups(2, []uint64{1, 1}, "1,")), "an item without a byte")
 	require.Error(t, got.Decode(groups(1, []uint64{0}, "")), "an item without a byte")
-	require.Error(t, got.Decode(groups(1, []uint64{1<<32 + 1}, "1")), "a size of more than 32 bits")
+	require.Error(t, got.Decode(groups(1, []uint64{1<<32 + 1}, "1")), "a size that exceeds 32 bits")
 	changed := slices.Clone(text)
 	for i := range changed {
 		for bit := range 8 {
 			changed[i] ^= 1 << bit
-			if got.Decode(changed) == nil { // whatever it is, it is whole
+			if got.Decode(changed) == nil { // any file that decodes is consistent
 				want := 0
 				for s := range Sections {
 					for index := range got.Len(s) {
@@ -243,7 +243,7 @@ func TestReader(t *testing.T) {
 		require.Zero(t, r.Uint(), name)
 	}
 	r = Reader{B: []byte{2, 1}}
-	require.Zero(t, r.Size(), "more things than bytes")
+	require.Zero(t, r.Size(), "a size larger than the remaining bytes")
 	require.True(t, r.Failed())
 	r = Reader{B: []byte{1, 1}}
 	require.Equal(t, 1, r.Size())

@@ -65,7 +65,7 @@ func TestSum(t *testing.T) {
 	seen := map[Sum]string{}
 	for name, items := range sequences {
 		got := sum(&one, items)
-		assert.Equal(t, sum(&Summer{}, items), got, "%s: does not depend on what was summed before", name)
+		assert.Equal(t, sum(&Summer{}, items), got, "%s: the sum depends on earlier sums", name)
 		other, known := seen[got]
 		assert.False(t, known, "%s has the sum of %s", name, other)
 		seen[got] = name
@@ -98,7 +98,7 @@ func TestNameOf(t *testing.T) {
 			`{"type":"Key","Hive":"H","description":"no","other":"no"}`,
 			Name{Type: "Key", Ref: "H", Values: []string{"H"}},
 		},
-		"a text in front of the type": {`{"other":"no","type":"Key","summary":"S"}`, Name{Type: "Key", Ref: "S"}},
+		"a text before the type": {`{"other":"no","type":"Key","summary":"S"}`, Name{Type: "Key", Ref: "S"}},
 		"group": {
 			`{"name":"N","type":"Adversary","eventDate":"no","xid":"x"}`,
 			Name{Type: "Adversary", Ref: "x", Title: "N"},
@@ -148,7 +148,7 @@ func TestOutcome(t *testing.T) {
 	assert.EqualValues(t, 30, o.Bytes)
 	assert.Equal(t, []int64{7, 8}, o.Lost)
 	assert.Len(t, o.Failures, MaxFailures)
-	assert.EqualValues(t, 4, o.More, "1, 2 and the failure that has no room")
+	assert.EqualValues(t, 4, o.More, "1 + 2 + the failure beyond the limit")
 }
 
 func TestReasonsAreLimited(t *testing.T) {
@@ -164,5 +164,5 @@ func TestReasonsAreLimited(t *testing.T) {
 	assert.Equal(t, [Kinds]int64{Indicator: MaxReasons + 2, Group: 1}, totals.Excluded)
 	clone := totals.Clone()
 	clone.Exclude(Indicator, "A")
-	assert.EqualValues(t, 2, totals.Reasons["A"], "the clone has reasons of its own")
+	assert.EqualValues(t, 2, totals.Reasons["A"], "the clone shares no reasons")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// TestSumsTellSequencesApart has similar sequences, which must have different checksums.
+// TestSumsTellSequencesApart checks that similar sequences have different checksums.
 func TestSumsTellSequencesApart(t *testing.T) {
 	t.Parallel()
 	g := func(json string, refs []string, listed ...string) *Encoded {
@@ -73,7 +73,7 @@ func TestSumsTellSequencesApart(t *testing.T) {
 		require.Empty(t, seen[sum], "the same sum as %s", text)
 		seen[sum] = text + "."
 
-		var again Sum // a Summer of its own, as a resumed process has
+		var again Sum // a new Summer per item, as in a resumed process
 		for _, e := range sequence {
 			again = new(Summer).Next(again, e)
 		}
@@ -102,7 +102,7 @@ func TestSumsDoNotDependOnHowItemsAreSent(t *testing.T) {
 	want := s.Next(Sum{}, &e)
 	e.Listed[0].Excluded, e.Key, e.Content = "a reason", "k", &Content{Open: 1}
 	require.Equal(t, want, s.Next(Sum{}, &e))
-	require.NotEqual(t, want, s.Next(Sum{1}, &e), "it goes on from what was added before")
+	require.NotEqual(t, want, s.Next(Sum{1}, &e), "the sum depends on earlier items")
 }
 
 func TestKeysOfLinks(t *testing.T) {
@@ -152,7 +152,7 @@ func TestReasonsAreFew(t *testing.T) {
 		total.Exclude(Group, strconv.Itoa(n))
 		total.Exclude(Link, "0")
 	}
-	require.Len(t, total.Reasons, MaxReasons+1, "the others share one")
+	require.Len(t, total.Reasons, MaxReasons+1, "all other reasons share one count")
 	require.EqualValues(t, MaxReasons+6, total.Reasons["0"])
 	require.EqualValues(t, 1, total.Reasons[strconv.Itoa(MaxReasons-1)])
 	require.EqualValues(t, 5, total.Reasons[OtherReasons])
@@ -160,7 +160,7 @@ func TestReasonsAreFew(t *testing.T) {
 
 	c := total.Clone()
 	total.Exclude(Link, "0")
-	require.EqualValues(t, MaxReasons+6, c.Reasons["0"], "a copy shares nothing")
+	require.EqualValues(t, MaxReasons+6, c.Reasons["0"], "the clone shares nothing")
 	require.EqualValues(t, MaxReasons+5, c.Excluded[Link])
 	require.Nil(t, new(Totals).Clone().Reasons)
 }
@@ -183,7 +183,7 @@ func TestOutcomesAddUp(t *testing.T) {
 	a.Plus(&b)
 	require.Equal(t, [Kinds]Counts{{Succeeded: 2}, {Failed: 4}, {Unknown: 6}, {Unprocessed: 8}}, a.Kinds)
 	require.Equal(t, Counts{Failed: 10}, a.Contents)
-	require.Equal(t, []int64{12, 14, 17}, []int64{a.Jobs, a.Bytes, a.More}, "one failure does not fit")
+	require.Equal(t, []int64{12, 14, 17}, []int64{a.Jobs, a.Bytes, a.More}, "one failure exceeds the limit")
 	require.Equal(t, []int64{9, 9}, a.Lost)
 	require.Len(t, a.Failures, MaxFailures)
 	require.EqualValues(t, 1, a.Failures[MaxFailures-1].Seq, "the first are kept")

@@ -14,8 +14,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// middle returns the journal of an unfinished import: a checkpoint, files from before and after it, and links
-// and groups in records and in memory.
+// middle returns the journal of an unfinished import. It has a checkpoint, files from before and after
+// the checkpoint, and links and groups both in records and in memory.
 func middle(t require.TestingT, seed uint64) (*memStore, *machine) {
 	m, store := newMachine(seed), newStore()
 	j := begin(t, store)
@@ -46,8 +46,8 @@ func middle(t require.TestingT, seed uint64) (*memStore, *machine) {
 	return store, m
 }
 
-// TestEveryDamagedRecordIsTold damages and removes each record. Damage to the state fails the replay. Damage
-// to items, links or groups fails only reading those.
+// TestEveryDamagedRecordIsTold damages and removes each record. Damage to the state makes the replay
+// fail. Damage to items, links or groups fails only the calls that read those.
 func TestEveryDamagedRecordIsTold(t *testing.T) {
 	t.Parallel()
 	damage := map[string]func(s *memStore, name string){
@@ -79,7 +79,7 @@ func TestEveryDamagedRecordIsTold(t *testing.T) {
 				names := store.slots()
 				j, err := Open(t.Context(), store, testFiles, testErrors{}, nil)
 				if err != nil && what == "is missing" && slot == whole.slots()[len(whole.slots())-1] {
-					t.Fatal("a record that is not there yet is not missing")
+					t.Fatal("the absence of the last record cannot be detected")
 				}
 				if err != nil {
 					check(err)
@@ -89,7 +89,7 @@ func TestEveryDamagedRecordIsTold(t *testing.T) {
 					continue
 				}
 				if what == "is missing" && slot > base {
-					require.Equal(t, slices.Max(whole.slots()), slot, tell) // the last one is as if it had never been
+					require.Equal(t, slices.Max(whole.slots()), slot, tell) // without its last record, the journal is a shorter journal
 					continue
 				}
 				found := false
@@ -116,7 +116,7 @@ func TestEveryDamagedRecordIsTold(t *testing.T) {
 					require.True(t, found, tell)
 				}
 				if !found {
-					require.Equal(t, "does not match its checksum: r", what, "%s: only items that are settled are not missed", tell)
+					require.Equal(t, "does not match its checksum: r", what, "%s: only damage to settled items may go unnoticed", tell)
 				}
 			}
 		}
@@ -126,7 +126,7 @@ func TestEveryDamagedRecordIsTold(t *testing.T) {
 	assert.Greater(t, lists, 10)
 }
 
-// TestDamagedListsDoNotHideTheItems damages the parts of a record except its items.
+// TestDamagedListsDoNotHideTheItems damages the parts of a record other than its items.
 func TestDamagedListsDoNotHideTheItems(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -164,7 +164,7 @@ func TestPayloadRefusesPiecesThatAreNotThere(t *testing.T) {
 		require.NoError(t, j.Payload(t.Context(), &f, &into), "%v", p)
 	}
 	f.Slot = 1
-	require.ErrorIs(t, j.Payload(t.Context(), &f, &into), ErrRecord, "the record of the start, which is gone")
+	require.ErrorIs(t, j.Payload(t.Context(), &f, &into), ErrRecord, "the record of the start, which was removed")
 	f.Slot = j.base
 	require.ErrorContains(t, j.Payload(t.Context(), &f, &into), "has content that does not belong to it")
 	f.Slot = 50
@@ -181,8 +181,8 @@ func TestPayloadRefusesPiecesThatAreNotThere(t *testing.T) {
 func TestGroupsThatWereMovedButAreNone(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(data []byte) [][]byte{
-		"a byte is missing": func(data []byte) [][]byte { return [][]byte{data[1:]} },
-		"there are more":    func(data []byte) [][]byte { return [][]byte{data, {1}} },
+		"a byte is missing":      func(data []byte) [][]byte { return [][]byte{data[1:]} },
+		"there is an extra byte": func(data []byte) [][]byte { return [][]byte{data, {1}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -199,8 +199,8 @@ func TestGroupsThatWereMovedButAreNone(t *testing.T) {
 	}
 }
 
-// TestWhatIsLeftBelowIsIgnored adds records below the checkpoint, like a process that died while it removed
-// them.
+// TestWhatIsLeftBelowIsIgnored adds records below the checkpoint, as left by a process that crashed
+// while it removed them.
 func TestWhatIsLeftBelowIsIgnored(t *testing.T) {
 	t.Parallel()
 	store, m := middle(t, 4)
@@ -217,7 +217,7 @@ func TestWhatIsLeftBelowIsIgnored(t *testing.T) {
 	assert.Equal(t, want, text(t, &j.state))
 	m.checkLists(t, j)
 	m.checkPayloads(t, j)
-	assert.Subset(t, append(before, j.slot), store.slots(), "they are removed")
+	assert.Subset(t, append(before, j.slot), store.slots(), "records below the checkpoint are left")
 }
 
 func TestAGapIsDamage(t *testing.T) {
@@ -230,11 +230,11 @@ func TestAGapIsDamage(t *testing.T) {
 	_, err := Open(t.Context(), store, testFiles, testErrors{}, nil)
 	require.ErrorIs(t, err, ErrRecord)
 	require.ErrorContains(t, err, slotName(j.slot+1)+" is missing")
-	require.Equal(t, ErrLost, do(t.Context(), j, added(&j.state, true, 1)), "its writer does not go on, either")
+	require.Equal(t, ErrLost, do(t.Context(), j, added(&j.state, true, 1)), "the writer has lost the journal")
 	require.Contains(t, store.records, name)
 }
 
-// TestTheFirstRecordBeginsAnImport has records without their beginning.
+// TestTheFirstRecordBeginsAnImport opens journals that have no beginning.
 func TestTheFirstRecordBeginsAnImport(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -244,7 +244,7 @@ func TestTheFirstRecordBeginsAnImport(t *testing.T) {
 	require.ErrorIs(t, err, errOrder)
 	store.records[slotName(1)] = frame(`{"Slot":1,"Owner":{}}`)
 	j := open(t, store)
-	assert.Empty(t, j.state.Start.Run, "a process that died before it began")
+	assert.Empty(t, j.state.Start.Run, "a process died before Begin")
 }
 
 func TestErrorsOfTheStoreAreNotDamage(t *testing.T) {
@@ -279,5 +279,5 @@ func errorsOfTheStoreAreNotDamage(t *testing.T) {
 	store.fail = nil
 	n := 0
 	require.ErrorIs(t, j.Waiting(t.Context(), func(Deferred) error { n++; return errIO }), errIO)
-	assert.Equal(t, 1, n, "the first error ends it")
+	assert.Equal(t, 1, n, "the first error ends the iteration")
 }

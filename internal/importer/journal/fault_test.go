@@ -26,13 +26,14 @@ func grow(t *testing.T, j *Journal, s *memStore) {
 	s.ops = nil
 }
 
-// TestAnErrorSaysThatTheRecordIsNotThere lets the operations fail that precede a record.
+// TestAnErrorSaysThatTheRecordIsNotThere makes each operation of the store fail in turn. After a failed
+// Remove or Create, the record does not exist and can be appended again.
 func TestAnErrorSaysThatTheRecordIsNotThere(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"remove", "create", "names"} {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
-			for n := 1; ; n++ { // the operation of the kind that fails
+			for n := 1; ; n++ { // fail the nth operation of this kind
 				store := newStore()
 				j := begin(t, store)
 				grow(t, j, store)
@@ -52,9 +53,9 @@ func TestAnErrorSaysThatTheRecordIsNotThere(t *testing.T) {
 						require.ErrorIs(t, err, ErrStore)
 						failed++
 						if op == "names" {
-							break // whether it is lost is not known
+							break // the outcome is unknown
 						}
-						require.NoError(t, do(t.Context(), j, r), "it can be repeated")
+						require.NoError(t, do(t.Context(), j, r), "the record can be appended again")
 					}
 				}
 				require.LessOrEqual(t, failed, 1)
@@ -70,7 +71,8 @@ func TestAnErrorSaysThatTheRecordIsNotThere(t *testing.T) {
 	}
 }
 
-// TestAStoreThatFailsForAMomentIsAskedAgain lets each kind of operation fail, three times or permanently.
+// TestAStoreThatFailsForAMomentIsAskedAgain makes each kind of operation fail three times, then
+// permanently.
 func TestAStoreThatFailsForAMomentIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"names", "read", "remove"} {
@@ -84,7 +86,7 @@ func TestAStoreThatFailsForAMomentIsAskedAgain(t *testing.T) {
 				failures, times := 0, 3
 				store.fail = func(o, name string) fault {
 					if o == "create" && op == "read" && failures == 0 {
-						return refused // so that the journal reads what is there
+						return refused // makes the journal read the existing record
 					}
 					if o == op && failures < times {
 						failures++
@@ -141,7 +143,7 @@ func TestARecordThatDoesNotFollowIsNotWritten(t *testing.T) {
 	assert.Empty(t, open(t, store).state.Files)
 }
 
-// TestAContextThatEndsLeavesTheJournalUsable ends the context after the record was created.
+// TestAContextThatEndsLeavesTheJournalUsable cancels the context after a record was created.
 func TestAContextThatEndsLeavesTheJournalUsable(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -149,7 +151,7 @@ func TestAContextThatEndsLeavesTheJournalUsable(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	store.fail = func(op, _ string) fault {
 		if op == "names" {
-			cancel() // the record was created
+			cancel() // the record has been created
 		}
 		return none
 	}
@@ -159,7 +161,7 @@ func TestAContextThatEndsLeavesTheJournalUsable(t *testing.T) {
 	assert.Equal(t, int64(2), open(t, store).state.Made)
 }
 
-// TestAListThatHangsEnds uses a store that replies when the context ends.
+// TestAListThatHangsEnds uses a store whose Names blocks until the context ends.
 func TestAListThatHangsEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -167,7 +169,7 @@ func TestAListThatHangsEnds(t *testing.T) {
 		j := begin(t, store)
 		j.store = hanging{store}
 		require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), context.DeadlineExceeded)
-		require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), context.DeadlineExceeded, "it is broken")
+		require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), context.DeadlineExceeded, "the journal is unusable")
 	})
 }
 
@@ -198,7 +200,8 @@ func TestATakeoverDuringACheckpoint(t *testing.T) {
 	require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), ErrLost)
 }
 
-// TestATakeoverOfABusyJournal has an owner that writes a record whenever another process has read a few.
+// TestATakeoverOfABusyJournal has an owner that writes a record after every third read of another
+// process.
 func TestATakeoverOfABusyJournal(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -221,7 +224,7 @@ func TestATakeoverOfABusyJournal(t *testing.T) {
 	require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), ErrLost)
 }
 
-// TestReplayKeepsNoItems counts the records in memory when the last one is read.
+// TestReplayKeepsNoItems counts the records that are in memory during each read.
 func TestReplayKeepsNoItems(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -261,7 +264,7 @@ func (w *watching) Read(ctx context.Context, name string) ([]byte, error) {
 	return text, err
 }
 
-// TestOpeningOftenLeavesFewRecords opens an import many times, like a process that dies early.
+// TestOpeningOftenLeavesFewRecords opens an import many times, as processes do that crash early.
 func TestOpeningOftenLeavesFewRecords(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -272,7 +275,7 @@ func TestOpeningOftenLeavesFewRecords(t *testing.T) {
 	}
 }
 
-// TestRemovedRecordsAreTriedAgain lets Remove fail for a while.
+// TestRemovedRecordsAreTriedAgain makes Remove fail for a while.
 func TestRemovedRecordsAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -295,7 +298,7 @@ func TestRemovedRecordsAreTriedAgain(t *testing.T) {
 	assert.Equal(t, j.state.Totals, open(t, store).state.Totals)
 }
 
-// TestALostJournalRemovesNothing has something to remove when it is lost.
+// TestALostJournalRemovesNothing loses a journal that has records to remove.
 func TestALostJournalRemovesNothing(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -309,7 +312,7 @@ func TestALostJournalRemovesNothing(t *testing.T) {
 		return none
 	}
 	require.Equal(t, ErrLost, do(t.Context(), j, added(&j.state, false, 1)))
-	j.base = j.slot // as if a checkpoint had replaced all of them
+	j.base = j.slot // as if a checkpoint had replaced all records
 	store.ops = nil
 	require.Equal(t, ErrLost, do(t.Context(), j, added(&j.state, false, 1)))
 	assert.Empty(t, store.ops)
@@ -340,7 +343,7 @@ func TestTheEnd(t *testing.T) {
 	err := j.End(t.Context(), End{Remember: true})
 	require.ErrorIs(t, err, errIO)
 	require.ErrorContains(t, err, "remove the record slot-")
-	assert.Equal(t, &End{Remember: true}, j.state.End, "it has ended, but something is left")
+	assert.Equal(t, &End{Remember: true}, j.state.End, "the import has ended, but records are left")
 	store.fail = nil
 	next := open(t, store)
 	assert.Equal(t, &End{Remember: true}, next.state.End)
@@ -348,6 +351,6 @@ func TestTheEnd(t *testing.T) {
 	assert.Len(t, store.slots(), 1)
 	assert.NotErrorIs(t, next.Begin(t.Context(), Start{Run: "tomorrow"}), fs.ErrExist)
 	mustDo(t, next, added(&next.state, false, 1))
-	assert.Len(t, store.slots(), 2, "the outcome is gone")
+	assert.Len(t, store.slots(), 2, "the old outcome is removed")
 	assert.Equal(t, "tomorrow", open(t, store).state.Start.Run)
 }

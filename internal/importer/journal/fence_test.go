@@ -15,20 +15,20 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// process opens a journal and appends records. It stops before each operation of its store until it is
-// resumed.
+// process opens a journal and appends records. It pauses before each operation of its store until run
+// resumes it.
 type process struct {
 	name  string
 	next  func() (struct{}, bool)
 	stop  func()
-	acked []int64 // slots of records that were applied
+	acked []int64 // slots of applied records
 	err   error
-	wrote bool // it created a record after it had lost the journal
+	wrote bool // created or removed a record after an error
 	ended bool
 }
 
-// newProcess returns a process that has not started. It appends n records with its name, or stops when it
-// loses the journal.
+// newProcess returns a process that has not started. It appends n records with its name and stops if
+// it loses the journal.
 func newProcess(name string, store *memStore, n int) *process {
 	p := &process{name: name}
 	p.next, p.stop = iter.Pull(func(yield func(struct{}) bool) {
@@ -57,7 +57,7 @@ func newProcess(name string, store *memStore, n int) *process {
 				p.err = err
 				for range 3 {
 					if again := do(context.Background(), j, added(&j.state, false, 1)); !errors.Is(again, ErrLost) {
-						p.err = fmt.Errorf("then it went on: %w", again)
+						p.err = fmt.Errorf("appended after the error: %w", again)
 					}
 				}
 				if after := text(panics{}, &j.state); text(panics{}, &before) != after {
@@ -124,7 +124,7 @@ func checkFenced(t *testing.T, store *memStore, msg string, ps ...*process) {
 		}
 	}
 	a, b := ps[0], ps[1]
-	require.False(t, a.err != nil && b.err != nil, "%s: both have lost it", msg)
+	require.False(t, a.err != nil && b.err != nil, "%s: both have lost the journal", msg)
 	if len(a.acked) > 0 && len(b.acked) > 0 {
 		if a.acked[0] > b.acked[0] {
 			a, b = b, a
@@ -137,13 +137,13 @@ func checkFenced(t *testing.T, store *memStore, msg string, ps ...*process) {
 	require.Equal(t, "today", j.state.Start.Run, msg)
 }
 
-// TestTwoProcesses interleaves two processes at every operation of their store. One is interrupted, and so is
-// the other before the first one continues.
+// TestTwoProcesses interleaves two processes at every operation of their store: a is interrupted, then
+// b, then a runs to its end, then b.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	prepare := func() *memStore {
 		store := newStore()
-		p := newProcess("before", store, 20) // so that the next records cause a checkpoint
+		p := newProcess("before", store, 20) // the next records trigger a checkpoint
 		p.run(-1)
 		return store
 	}
@@ -173,7 +173,7 @@ func TestTwoProcesses(t *testing.T) {
 	assert.Greater(t, lost, total/sparse())
 }
 
-// TestTwoProcessesAtRandom switches between two processes at random, including in an empty store.
+// TestTwoProcessesAtRandom switches between two processes at random, starting with an empty store.
 func TestTwoProcessesAtRandom(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(60)) {

@@ -15,23 +15,22 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// fault is the fault of an operation of a memStore.
+// fault is the effect of a failing operation of a memStore.
 type fault int
 
 const (
 	none    fault = iota
-	refused       // it fails without effect
-	hidden        // it takes effect and fails
-	late          // it fails, and takes effect when land is called
+	refused       // fails without effect
+	hidden        // takes effect and fails
+	late          // fails, and takes effect when land is called
 )
 
 var errIO = errors.New("input/output error")
 
-// memStore is a Store in memory.
 type memStore struct {
 	mu      sync.Mutex
 	records map[string][]byte
-	fail    func(op, name string) fault // called without mu; nil fails nothing
+	fail    func(op, name string) fault // called without mu; nil: no faults
 	ops     []string
 	waiting []func()
 }
@@ -118,7 +117,7 @@ func (s *memStore) Remove(ctx context.Context, name string) error {
 	})
 }
 
-// slots returns the slots of the records, in order.
+// slots returns the slots of the records in order.
 func (s *memStore) slots() (slots []int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +130,7 @@ func (s *memStore) slots() (slots []int64) {
 	return slots
 }
 
-// count returns the number of operations of a kind.
+// count returns the number of operations of one kind.
 func (s *memStore) count(op string) int {
 	n := 0
 	for _, o := range s.ops {
@@ -147,7 +146,6 @@ type ruleError struct{ Field, Rule, Fix string }
 
 func (e ruleError) Error() string { return e.Field + " " + e.Rule + "; " + e.Fix }
 
-// testErrors implements Errors.
 type testErrors struct{}
 
 func (testErrors) Problem(err error) item.Problem {
@@ -164,9 +162,9 @@ func (testErrors) Error(p item.Problem) error {
 	return errors.New(p.Text)
 }
 
-const testFiles = 3 // open at the same time: a concurrency of 2
+const testFiles = 3 // most files in delivery, for a concurrency of 2
 
-// open opens the journal in a store, without retries after that.
+// open opens the journal in a store. The journal does not retry later operations.
 func open(t require.TestingT, s Store) *Journal {
 	j, err := Open(context.Background(), s, testFiles, testErrors{}, nil)
 	require.NoError(t, err)
@@ -183,7 +181,7 @@ func begin(t require.TestingT, s Store) *Journal {
 	return j
 }
 
-// do appends a record through the method for its kind.
+// do appends a record with the method for its kind.
 func do(ctx context.Context, j *Journal, r *record) error {
 	switch {
 	case r.Start != nil:
@@ -200,7 +198,7 @@ func do(ctx context.Context, j *Journal, r *record) error {
 	return errors.New("no method appends this kind")
 }
 
-// added returns a record that adds one item in a file, or n items without a file.
+// added returns a record that adds n items in a file, or n items without a file.
 func added(s *State, inFile bool, n int64) *record {
 	a := &Added{Totals: s.Totals.Clone(), Held: 1 << 40}
 	a.Totals.Added += n

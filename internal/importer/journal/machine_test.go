@@ -14,27 +14,27 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// thing is an item or a link of a file.
+// thing is an item or a link in a file.
 type thing struct {
 	seq     int64 // ^seq for a link
 	section item.Section
 	verdict item.Verdict
 }
 
-// machine generates the records of a random import in a valid order, and computes the expected state without
-// a State.
+// machine generates the records of a random import in a valid order. It computes the expected state
+// without a State.
 type machine struct {
 	*rand.Rand
 	totals  item.Totals
 	made    int64
-	files   map[int64]*machineFile // not settled
+	files   map[int64]*machineFile // unsettled
 	waiting map[int64]Deferred     // by index
 	groups  [][2]uint64            // hash and file
 	stops   bool                   // some items are not processed
-	big     int                    // bytes of a link
+	big     int                    // upper bound of the bytes of a link
 
 	marks    []machineMark
-	failed   []int64 // sequence numbers of things that failed
+	failed   []int64 // sequence numbers
 	unknown  []int64
 	contents int64
 	kinds    [item.Kinds]item.Counts
@@ -49,7 +49,7 @@ type machineFile struct {
 	mark     int
 }
 
-// machineMark is an Added record.
+// machineMark is the mark of an Added record.
 type machineMark struct {
 	to, low         int64
 	open, stop      bool
@@ -60,7 +60,7 @@ func newMachine(seed uint64) *machine {
 	return &machine{Rand: rand.New(rand.NewPCG(seed, 1)), files: map[int64]*machineFile{}, waiting: map[int64]Deferred{}, big: 40}
 }
 
-// held returns the smallest sequence number of the links that wait.
+// held returns the smallest sequence number of the deferred links.
 func (m *machine) held() int64 {
 	held := int64(math.MaxInt64)
 	for _, d := range m.waiting {
@@ -69,7 +69,8 @@ func (m *machine) held() int64 {
 	return held
 }
 
-// next returns the next record. If finish is true, it adds only links that wait, and then returns nil.
+// next returns the next record. If finish is true, it adds only deferred links, and returns nil after
+// the last record.
 func (m *machine) next(finish bool) *record {
 	if len(m.files) == 0 && finish && len(m.waiting) == 0 {
 		return nil
@@ -233,8 +234,8 @@ func (m *machine) close(f *machineFile) {
 	}
 }
 
-// watermark returns the expected watermark: the end of a record whose items, and all before, are final. A
-// failure belongs to a file, so the watermark does not split a file with failures.
+// watermark returns the expected watermark: the end of the last record up to which all items are
+// final. A failure counts for its whole file, so the watermark does not split a file with failures.
 func (m *machine) watermark() (to int64) {
 records:
 	for n, k := range m.marks {

@@ -16,7 +16,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// frame returns a record with any text as its header.
+// frame returns a record with an arbitrary header.
 func frame(head string, raw ...string) []byte {
 	b := []byte(magic)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(head)))
@@ -49,7 +49,7 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	require.ErrorIs(t, err, errPlace)
 }
 
-// TestEveryChangedByteIsNoticed changes each byte of a record, and cuts the record at each byte.
+// TestEveryChangedByteIsNoticed changes each byte of a record and truncates the record at each byte.
 func TestEveryChangedByteIsNoticed(t *testing.T) {
 	t.Parallel()
 	text, raw := sample(t)
@@ -57,7 +57,7 @@ func TestEveryChangedByteIsNoticed(t *testing.T) {
 	for _, part := range raw {
 		begin -= len(part)
 	}
-	// damaged returns which parts lie in text[from:to].
+	// damaged returns the indexes of the parts that overlap text[from:to].
 	damaged := func(from, to int) (parts []int) {
 		at := begin
 		for i, part := range raw {
@@ -105,29 +105,29 @@ func TestRecordsOfOtherVersions(t *testing.T) {
 		text []byte
 		want error
 	}{
-		"empty":                 {nil, errNoRecord},
-		"something else":        {[]byte(strings.Repeat("something else", 10)), errNoRecord},
-		"too short":             {[]byte(magic), errNoRecord},
-		"just the magic":        {frame(""), errVersion},
-		"a later format":        {append(next, make([]byte, 8)...), errVersion},
-		"not JSON":              {frame("{"), errVersion},
-		"another slot":          {frame(`{"Slot":3}`), errPlace},
-		"an unknown kind":       {frame(`{"Slot":2,"Renamed":{}}`), errUnknown},
-		"a part of -1 byte":     {frame(`{"Slot":2,"Added":{},"Parts":[{"Size":-1}]}`), errDamaged},
-		"too few parts":         {frame(`{"Slot":2,"Added":{}}`), errDamaged},
-		"links that are none":   {valid(2, []byte(`{"Added":{},"Parts":[{"Size":1},{},{}]}`), []byte{0}), errContent},
-		"groups that are none":  {valid(2, []byte(`{"Added":{},"Parts":[{},{"Size":1},{}]}`), []byte{0x80}), errContent},
-		"indexes that are none": {valid(2, []byte(`{"Added":{},"Parts":[{},{},{"Size":1}]}`), []byte{0x80}), errContent},
-		"links of a state":      {valid(2, []byte(`{"Checkpoint":{"State":{"Links":[{}]}},"Parts":[{"Size":1},{}]}`), []byte{0}), errContent},
-		"no state":              {frame(`{"Slot":2,"Checkpoint":{}}`), errDamaged},
-		"no parts of a state":   {frame(`{"Slot":2,"Checkpoint":{"State":{}}}`), errDamaged},
-		"a file that is null":   {frame(`{"Slot":2,"Checkpoint":{"State":{"Files":[null]}},"Parts":[{},{}]}`), errContent},
-		"links that are null":   {frame(`{"Slot":2,"Checkpoint":{"State":{"Links":[null]}},"Parts":[{},{}]}`), errContent},
-		"groups that are null":  {frame(`{"Slot":2,"Checkpoint":{"State":{"Groups":[null]}},"Parts":[{},{}]}`), errContent},
-		"too few groups":        {frame(`{"Slot":2,"Checkpoint":{"State":{"Groups":[{"Runs":[{"File":1,"Count":2}]}]}},"Parts":[{},{}]}`), errContent},
-		"a job for no file":     {frame(`{"Slot":2,"Created":{"File":1}}`), errOrder},
-		"links of nothing":      {frame(`{"Slot":2,"Moved":{"Links":{}}}`), errOrder},
-		"groups of nothing":     {frame(`{"Slot":2,"Moved":{"Groups":{}}}`), errOrder},
+		"empty":                {nil, errNoRecord},
+		"something else":       {[]byte(strings.Repeat("something else", 10)), errNoRecord},
+		"too short":            {[]byte(magic), errNoRecord},
+		"just the magic":       {frame(""), errVersion},
+		"a later format":       {append(next, make([]byte, 8)...), errVersion},
+		"not JSON":             {frame("{"), errVersion},
+		"another slot":         {frame(`{"Slot":3}`), errPlace},
+		"an unknown kind":      {frame(`{"Slot":2,"Renamed":{}}`), errUnknown},
+		"a part of -1 byte":    {frame(`{"Slot":2,"Added":{},"Parts":[{"Size":-1}]}`), errDamaged},
+		"too few parts":        {frame(`{"Slot":2,"Added":{}}`), errDamaged},
+		"invalid links":        {valid(2, []byte(`{"Added":{},"Parts":[{"Size":1},{},{}]}`), []byte{0}), errContent},
+		"invalid groups":       {valid(2, []byte(`{"Added":{},"Parts":[{},{"Size":1},{}]}`), []byte{0x80}), errContent},
+		"invalid indexes":      {valid(2, []byte(`{"Added":{},"Parts":[{},{},{"Size":1}]}`), []byte{0x80}), errContent},
+		"links of a state":     {valid(2, []byte(`{"Checkpoint":{"State":{"Links":[{}]}},"Parts":[{"Size":1},{}]}`), []byte{0}), errContent},
+		"no state":             {frame(`{"Slot":2,"Checkpoint":{}}`), errDamaged},
+		"no parts of a state":  {frame(`{"Slot":2,"Checkpoint":{"State":{}}}`), errDamaged},
+		"a file that is null":  {frame(`{"Slot":2,"Checkpoint":{"State":{"Files":[null]}},"Parts":[{},{}]}`), errContent},
+		"links that are null":  {frame(`{"Slot":2,"Checkpoint":{"State":{"Links":[null]}},"Parts":[{},{}]}`), errContent},
+		"groups that are null": {frame(`{"Slot":2,"Checkpoint":{"State":{"Groups":[null]}},"Parts":[{},{}]}`), errContent},
+		"too few groups":       {frame(`{"Slot":2,"Checkpoint":{"State":{"Groups":[{"Runs":[{"File":1,"Count":2}]}]}},"Parts":[{},{}]}`), errContent},
+		"a job for no file":    {frame(`{"Slot":2,"Created":{"File":1}}`), errOrder},
+		"links of nothing":     {frame(`{"Slot":2,"Moved":{"Links":{}}}`), errOrder},
+		"groups of nothing":    {frame(`{"Slot":2,"Moved":{"Groups":{}}}`), errOrder},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,7 +143,7 @@ func TestRecordsOfOtherVersions(t *testing.T) {
 				fix = ": use a version that can read it"
 			}
 			assert.ErrorContains(t, err, fix+", or begin again with an empty spool")
-			assert.Len(t, store.records, 2, "nothing was written")
+			assert.Len(t, store.records, 2, "Open wrote a record")
 		})
 	}
 }
@@ -180,8 +180,8 @@ func TestSlotNames(t *testing.T) {
 	assert.Equal(t, "mine", string(store.records["slot-7"]))
 }
 
-// FuzzSpoolRecords replays any records. Each text is used as a record, and as the content of a record with
-// matching checksums.
+// FuzzSpoolRecords replays arbitrary records. It uses each text as a record and as the content of a
+// record with valid checksums.
 func FuzzSpoolRecords(f *testing.F) {
 	m, store := newMachine(11), newStore()
 	j := begin(f, store)
@@ -213,7 +213,7 @@ func FuzzSpoolRecords(f *testing.F) {
 	})
 }
 
-// valid returns a record whose slot and checksums match.
+// valid returns a record with a matching slot and checksums.
 func valid(slot int64, head, raw []byte) []byte {
 	var fields map[string]json.RawMessage
 	var parts []part
@@ -234,7 +234,7 @@ func valid(slot int64, head, raw []byte) []byte {
 	return frame(string(text), string(raw))
 }
 
-// replay opens a journal and uses its whole state. It returns a state or an error.
+// replay opens a journal and uses its whole state. Open must return a usable journal or an ErrStore.
 func replay(t *testing.T, texts ...[]byte) {
 	store := newStore()
 	for i, text := range texts {
@@ -247,7 +247,7 @@ func replay(t *testing.T, texts ...[]byte) {
 		return
 	}
 	state := text(t, &j.state)
-	require.Equal(t, state, text(t, &open(t, store.clone()).state), "the next process has the same state")
+	require.Equal(t, state, text(t, &open(t, store.clone()).state), "the next process has another state")
 	use := func(j *Journal) error {
 		if err := j.Waiting(t.Context(), func(Deferred) error { return nil }); err != nil {
 			return err

@@ -20,9 +20,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// TestTheStateIsAFoldOfTheRecords compares three states of random imports: that of a journal with random
-// checkpoints, moves and failed removals, that of a process that opens it, and one without a journal. All
-// must equal the model.
+// TestTheStateIsAFoldOfTheRecords compares three states of a random import with the model: the state
+// of a journal with random checkpoints, moves and failed removals; the state of a process that opens
+// that journal; and a state without a journal.
 func TestTheStateIsAFoldOfTheRecords(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(30)) {
@@ -99,7 +99,7 @@ func TestTheStateIsAFoldOfTheRecords(t *testing.T) {
 	}
 }
 
-// live returns the number of records except those with links and groups.
+// live returns the number of records without those that contain links and groups.
 func (s *memStore) live(j *Journal) int {
 	return len(s.slots()) - len(chunks(&j.state))
 }
@@ -153,7 +153,7 @@ func TestLongImportsKeepFewRecords(t *testing.T) {
 		for _, text := range store.records {
 			size = max(size, len(text))
 		}
-		assert.Less(t, size, 100_000, "an item that waits does not make every checkpoint larger")
+		assert.Less(t, size, 100_000, "the deferred link makes every checkpoint larger")
 	})
 	t.Run("an item that was not processed", func(t *testing.T) {
 		t.Parallel()
@@ -172,7 +172,7 @@ func TestLongImportsKeepFewRecords(t *testing.T) {
 	})
 }
 
-// TestManyLinksAndGroupsMoveToRecords adds more links and groups than memory holds.
+// TestManyLinksAndGroupsMoveToRecords adds more links and groups than fit in memory.
 func TestManyLinksAndGroupsMoveToRecords(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -206,7 +206,7 @@ func TestManyLinksAndGroupsMoveToRecords(t *testing.T) {
 		add(11+i, 12+i)
 	}
 	assert.Equal(t, waiting(j), waiting(open(t, store)))
-	require.Len(t, j.state.Links, 2, "few links that wait do not make a record")
+	require.Len(t, j.state.Links, 2, "few deferred links stay in memory")
 
 	// A mostly released chunk stays in memory.
 	store = newStore()
@@ -267,7 +267,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// TestTheWatermarkWaitsForTheLinksOfAnItem has a failed link in a file after one that is not settled.
+// TestTheWatermarkWaitsForTheLinksOfAnItem has a failed link in a file after an unsettled file.
 func TestTheWatermarkWaitsForTheLinksOfAnItem(t *testing.T) {
 	t.Parallel()
 	var s State
@@ -285,12 +285,12 @@ func TestTheWatermarkWaitsForTheLinksOfAnItem(t *testing.T) {
 	r := settledAll(s.file(3))
 	r.Settled.Outcome.Kinds[item.Link].Failed = 1
 	s.apply(0, r)
-	assert.Equal(t, Watermark{}, s.Marks.Watermark, "whether a link of item 5 failed is known, but not told yet")
+	assert.Equal(t, Watermark{}, s.Marks.Watermark, "file 2 is not settled")
 	s.apply(0, settledAll(s.file(2)))
 	assert.Equal(t, Watermark{Seq: 30, Failed: 1}, s.Marks.Watermark)
 }
 
-// TestAJournalWithoutAStore has the state of an import that is not stored.
+// TestALinkThatIsNowhereIsNotReleased releases indexes that are in no chunk.
 func TestALinkThatIsNowhereIsNotReleased(t *testing.T) {
 	t.Parallel()
 	links := func() []*linkChunk { return []*linkChunk{{From: 10, To: 20, Count: 10}, {From: 30, To: 40, Count: 10}} }
@@ -308,6 +308,7 @@ func TestMergedMarksKeepWhatCannotBePassed(t *testing.T) {
 	require.Equal(t, []mark{{To: 20, Low: 5, Failed: 1, Unknown: 2}, {To: 30, File: 3, Low: 25}}, m.Open)
 }
 
+// TestAJournalWithoutAStore compares the state of a journal that is not stored with the model.
 func TestAJournalWithoutAStore(t *testing.T) {
 	t.Parallel()
 	m, j := newMachine(3), New(testStart)
@@ -320,7 +321,7 @@ func TestAJournalWithoutAStore(t *testing.T) {
 		mustDo(t, j, r)
 		j.View(func(s *State) { m.check(t, s) })
 	}
-	assert.Empty(t, j.state.Links, "nobody asks for them")
+	assert.Empty(t, j.state.Links, "a journal without a store needs no links")
 	assert.Empty(t, j.state.Groups)
 	require.ErrorIs(t, j.Settle(t.Context(), &Settled{File: 1 << 40}), errOrder)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -330,7 +331,7 @@ func TestAJournalWithoutAStore(t *testing.T) {
 	j.View(func(s *State) { assert.Equal(t, &End{Remember: true}, s.End) })
 }
 
-// TestManyGoroutines lets deliveries write while another goroutine reads the state.
+// TestManyGoroutines lets deliveries write while other goroutines read the state.
 func TestManyGoroutines(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -363,7 +364,7 @@ func TestManyGoroutines(t *testing.T) {
 	assert.Equal(t, text(t, &j.state), text(t, &open(t, store).state))
 }
 
-// TestAContextThatEndsWhileAnotherWrites waits for its turn.
+// TestAContextThatEndsWhileAnotherWrites cancels calls that wait for the lock of the journal.
 func TestAContextThatEndsWhileAnotherWrites(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -17,8 +17,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// TestAnErrorOfTheStore lets operations of the store fail at random, and lets records arrive late. After an
-// error the journal continues or is broken. The next process finds all applied records, and at most one more.
+// TestAnErrorOfTheStore makes operations of the store fail at random and lets records arrive late.
+// After an error the journal either continues or is broken. The next process finds all applied records
+// and at most one more.
 func TestAnErrorOfTheStore(t *testing.T) {
 	t.Parallel()
 	broken, repeated, there := 0, 0, 0
@@ -62,7 +63,7 @@ func TestAnErrorOfTheStore(t *testing.T) {
 				}
 				require.True(t, errors.Is(err, ErrStore) || errors.Is(err, context.Canceled), "%v", err)
 				require.NotErrorIs(t, err, ErrLost)
-				require.Equal(t, text(t, &direct.state), text(t, &j.state), "the record was not taken")
+				require.Equal(t, text(t, &direct.state), text(t, &j.state), "a failed record is not applied")
 				if j.broken == nil {
 					repeated++
 					continue
@@ -70,7 +71,7 @@ func TestAnErrorOfTheStore(t *testing.T) {
 				broken++
 				created := store.count("create")
 				require.Equal(t, j.broken, do(t.Context(), j, r))
-				require.Equal(t, created, store.count("create"), "a journal that is broken writes nothing")
+				require.Equal(t, created, store.count("create"), "a broken journal writes nothing")
 				fail := store.fail
 				store.fail = nil
 				store.land()
@@ -98,7 +99,8 @@ func TestAnErrorOfTheStore(t *testing.T) {
 	}
 }
 
-// TestARecordThatArrivesAfterItWasGivenUp has another record in its slot, or finds the slot taken.
+// TestARecordThatArrivesAfterItWasGivenUp lets a late record arrive after, or before, the next record
+// of its slot.
 func TestARecordThatArrivesAfterItWasGivenUp(t *testing.T) {
 	t.Parallel()
 	prepare := func() (*memStore, *Journal) {
@@ -143,7 +145,7 @@ func TestARecordThatArrivesAfterItWasGivenUp(t *testing.T) {
 		require.ErrorIs(t, err, ErrStore)
 		require.NotErrorIs(t, err, ErrLost)
 		assert.Zero(t, j.state.Files[0].Pieces[0].Job)
-		assert.Equal(t, err, j.Create(t.Context(), Created{File: 1, Job: 9}), "it is broken")
+		assert.Equal(t, err, j.Create(t.Context(), Created{File: 1, Job: 9}), "the journal is broken")
 		assert.Equal(t, int64(7), open(t, store).state.Files[0].Pieces[0].Job)
 	})
 	t.Run("the same one", func(t *testing.T) {
@@ -168,7 +170,7 @@ func TestARecordThatArrivesAfterItWasGivenUp(t *testing.T) {
 	})
 }
 
-// TestASlotThatWasRemoved lets a process write to a slot that another one has used and removed.
+// TestASlotThatWasRemoved lets a process write to a slot that another process has used and removed.
 func TestASlotThatWasRemoved(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -182,11 +184,11 @@ func TestASlotThatWasRemoved(t *testing.T) {
 	require.Contains(t, store.slots(), slot)
 	mustDo(t, next, added(&next.state, true, 1))
 	last := open(t, store)
-	assert.Equal(t, int64(1), last.state.Made, "what was left below is not read")
+	assert.Equal(t, int64(1), last.state.Made, "records below the checkpoint are not read")
 	assert.NotContains(t, store.slots(), slot)
 }
 
-// busyStore appends a record of another process whenever it is listed.
+// busyStore appends a record of another process after each Names.
 type busyStore struct {
 	*memStore
 	other *Journal
@@ -206,12 +208,12 @@ func TestATakeoverEndsWhenTheOwnerIsTooBusy(t *testing.T) {
 	mustDo(t, j, added(&j.state, true, 1))
 }
 
-// fold returns the state after records as text.
+// fold returns the state after records, as text.
 func fold(t *testing.T, records ...*record) string {
 	t.Helper()
 	s := State{keep: true}
 	if len(records) == 0 {
-		s.Marks.Held = math.MaxInt64 // before the import begins
+		s.Marks.Held = math.MaxInt64 // the import has not begun
 	}
 	for _, r := range records {
 		require.NoError(t, s.fits(r))
@@ -222,9 +224,9 @@ func fold(t *testing.T, records ...*record) string {
 
 const dirPath = "state/spool"
 
-// dirImport writes records to a directory and retries failed ones. If its journal is broken, a new process
-// continues. It stops after several faults of the file system. It returns the applied records and the one
-// that was not applied.
+// dirImport writes records to a directory and retries those that fail. If its journal is broken, a new
+// process continues. After several faults in a row it stops. It returns the applied records and the
+// record that was not applied, if any.
 func dirImport(t *testing.T, fsys *durable.Mem, todo []*record) (taken []*record, last *record) {
 	t.Helper()
 	var j *Journal
@@ -241,7 +243,7 @@ func dirImport(t *testing.T, fsys *durable.Mem, todo []*record) (taken []*record
 					continue
 				}
 				if tries > 0 && fold(t, taken...) != text(t, &j.state) {
-					break // it is there all the same
+					break // the record was written despite the error
 				}
 			}
 			if err = do(t.Context(), j, r); err == nil {
@@ -255,7 +257,7 @@ func dirImport(t *testing.T, fsys *durable.Mem, todo []*record) (taken []*record
 	return taken, nil
 }
 
-// sparse returns a factor of the distance between cases.
+// sparse returns the factor by which -short increases the distance between cases.
 func sparse() int {
 	if testing.Short() {
 		return 4
@@ -263,11 +265,11 @@ func sparse() int {
 	return 1
 }
 
-// TestADiskThatFails lets each operation of a file system fail, with and without effect, or lets the process
-// or the machine die at it.
+// TestADiskThatFails makes each operation of a file system fail, with and without effect, or crashes
+// the process or the machine at the operation.
 func TestADiskThatFails(t *testing.T) {
 	t.Parallel()
-	todo := func() []*record { // for one at a time
+	todo := func() []*record { // each list is for one import
 		m, list := newMachine(5), []*record{{Start: &testStart}}
 		for range 25 {
 			list = append(list, m.next(false))
@@ -288,7 +290,7 @@ func TestADiskThatFails(t *testing.T) {
 		require.Contains(t, want, text(t, &j.state))
 		mustDo(t, j, added(&j.state, false, 1))
 	}
-	run := func(name string, test func(t *testing.T)) { // errors are waited for
+	run := func(name string, test func(t *testing.T)) { // retries wait
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, test)

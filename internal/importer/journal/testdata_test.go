@@ -14,17 +14,17 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-var update = flag.Bool("update", false, "write testdata/v1, which the first version has written and all later ones read")
+var update = flag.Bool("update", false, "write testdata/v1, the journals of the first version, which all later versions read")
 
 // golden is the expected content of a journal.
 type golden struct {
 	State    json.RawMessage
 	Waiting  []Deferred
 	Known    [][2]uint64
-	Payloads map[int64][]string // items by number of the file
+	Payloads map[int64][]string // items by file number
 }
 
-// read returns the content of a journal without the slots.
+// read returns the content of a journal, without slots.
 func read(t *testing.T, j *Journal) golden {
 	t.Helper()
 	g := golden{State: json.RawMessage(text(t, &j.state)), Payloads: map[int64][]string{}}
@@ -46,7 +46,7 @@ func read(t *testing.T, j *Journal) golden {
 	return g
 }
 
-// TestJournals reads the journals of the first version.
+// TestJournals reads the journals that the first version wrote.
 func TestJournals(t *testing.T) {
 	t.Parallel()
 	for name, write := range map[string]func(t *testing.T) *memStore{

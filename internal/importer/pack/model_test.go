@@ -16,13 +16,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// step adds an item, or flushes.
+// step adds an item or flushes.
 type step struct {
-	e     *item.Encoded // nil for a flush
+	e     *item.Encoded // nil: flush
 	early bool          // call Resolve in the middle of a file
 }
 
-// feed is a sequence of steps, and the groups that were in the owner before.
+// feed is a sequence of steps, with the groups that the owner has before.
 type feed struct {
 	steps    []step
 	known    map[string]bool
@@ -30,17 +30,15 @@ type feed struct {
 	maxItems int
 }
 
-// group returns a group.
 func group(xid string, refs ...string) *item.Encoded {
 	return &item.Encoded{Section: item.Groups, Name: xid, Type: "Threat", Refs: refs, JSON: marshal(map[string]string{"name": "n", "type": "Threat", "xid": xid})}
 }
 
-// host returns an indicator.
 func host(summary string, refs ...string) *item.Encoded {
 	return &item.Encoded{Section: item.Indicators, Name: summary, Type: "Host", Refs: refs, JSON: marshal(map[string]string{"type": "Host", "summary": summary})}
 }
 
-// list adds hosts to the ones that a group lists.
+// list adds hosts to the list of a group. A host with the prefix "-" is excluded.
 func list(g *item.Encoded, hosts ...string) *item.Encoded {
 	for _, h := range hosts {
 		l := item.Listed{End: item.End{Type: "Host", Name: h}}
@@ -52,7 +50,8 @@ func list(g *item.Encoded, hosts ...string) *item.Encoded {
 	return g
 }
 
-// associate returns an association of a group with a host, or with a group if from begins with x.
+// associate returns an association of a group with a host, or with another group if from begins with
+// x.
 func associate(from, xid string) *item.Encoded {
 	e := &item.Encoded{Section: item.Associations, Refs: []string{xid}}
 	fields := map[string]string{"ref_1": from, "ref_2": xid}
@@ -119,13 +118,14 @@ type packed struct {
 	feed    feed
 	p       *Packer
 	files   []*journal.Added
-	records []*journal.Added // files included
-	dropped map[string]int   // duplicate links, by key
+	records []*journal.Added // including files
+	dropped map[string]int   // number of dropped duplicate links, by JSON
 	resume  int              // number of records after which another packer continues
 	keep    bool
 }
 
-// room closes the open file unless a number of bytes fits, and opens the next.
+// room closes the open file if need bytes do not fit or it has maxItems items. It opens a file if none
+// is open.
 func (k *packed) room(need int) {
 	if f := k.p.File(); f != nil && f.Count() > 0 && (k.p.Size()+need > k.feed.maxBytes || f.Count() >= k.feed.maxItems) {
 		k.close()
@@ -152,7 +152,7 @@ func (k *packed) close() {
 	require.Less(k.t, a.After, a.File)
 	require.Equal(k.t, a.Payload.MinSeq(), a.Low)
 	require.Equal(k.t, a.Payload.Kinds(a.Payload.All()), a.Kinds)
-	require.LessOrEqual(k.t, sizeOf(a.Payload)+item.Frame, size, "the size that was expected is the largest")
+	require.LessOrEqual(k.t, sizeOf(a.Payload)+item.Frame, size, "Size is an upper bound")
 	if a.Payload.Count() > 1 {
 		require.LessOrEqual(k.t, sizeOf(a.Payload), k.feed.maxBytes)
 	}
@@ -168,13 +168,13 @@ func sizeOf(f *item.File) (n int) {
 	return n
 }
 
-// held returns the links that wait according to the records.
+// held returns the deferred links according to the records.
 func (k *packed) held() (waiting []journal.Deferred) {
 	released := make(map[int64]bool)
 	for _, a := range k.records {
 		waiting = append(waiting, a.Links...)
 		for _, index := range a.Released {
-			require.False(k.t, released[index], "each is released once")
+			require.False(k.t, released[index], "a link is released twice")
 			released[index] = true
 		}
 	}
@@ -209,7 +209,7 @@ func (k *packed) packer() *Packer {
 	return p
 }
 
-// release adds a link to a file.
+// release adds a link to a file or drops it as a duplicate.
 func (k *packed) release(d journal.Deferred, again bool) error {
 	if again {
 		k.dropped[string(d.JSON)]++
@@ -245,7 +245,7 @@ func (k *packed) send(ready func(journal.Deferred) bool) {
 func run(t *testing.T, f feed, keep bool, resume int) *packed {
 	k := &packed{t: t, feed: f, keep: keep, dropped: make(map[string]int), resume: resume}
 	k.p = k.packer()
-	scratch := item.Encoded{} // of the encoder, which uses its memory again
+	scratch := item.Encoded{} // reused like the memory of the encoder
 	for seq, s := range f.steps {
 		if s.early && k.p.File() != nil {
 			k.p.Resolve()
@@ -305,13 +305,13 @@ func read(t *testing.T, f *item.File) (c contents) {
 	for _, key := range []string{`"associatedGroupXid"`, `"associatedGroups"`} {
 		for pos := range f.Count() {
 			_, text, _ := f.At(pos)
-			require.LessOrEqual(t, bytes.Count(text, []byte(key)), 1, "a key stands once: %s", text)
+			require.LessOrEqual(t, bytes.Count(text, []byte(key)), 1, "duplicate key: %s", text)
 		}
 	}
 	return c
 }
 
-// pair returns a text for two ends in any order.
+// pair returns a text for two ends in either order.
 func pair(from, to string) string { return min(from, to) + " - " + max(from, to) }
 
 // check compares the packed files with the feed.
@@ -343,7 +343,7 @@ func (k *packed) check() {
 		}
 	}
 	got := make(map[string]int)
-	last := make(map[string]int64) // file that a group was added to last
+	last := make(map[string]int64) // last file with the group
 	deferred := int64(0)
 	for _, a := range k.records {
 		deferred += int64(len(a.Links))
@@ -354,7 +354,7 @@ func (k *packed) check() {
 		for _, a := range k.files {
 			links += a.Kinds[item.Link]
 		}
-		require.Equal(t, links+excluded, k.p.Links, "without those that were dropped")
+		require.Equal(t, links+excluded, k.p.Links, "Links excludes dropped links")
 	}
 	for _, a := range k.files {
 		c := read(t, a.Payload)
@@ -391,7 +391,7 @@ func (k *packed) check() {
 			got[pair(l.From, l.To)]++
 			after = a.File - 1
 		}
-		require.Equal(t, after, a.After, "file %d waits for what it refers to, and for nothing else", a.File)
+		require.Equal(t, after, a.After, "file %d must wait for the files it refers to, and for no others", a.File)
 		for xid := range here {
 			last[xid] = a.File
 		}
@@ -402,10 +402,10 @@ func (k *packed) check() {
 		got[pair(fields["ref_1"], fields["ref_2"])] += n
 	}
 	require.Len(t, got, len(want))
-	for pair, n := range want { // what an item refers to several times is in it once
-		require.True(t, 0 < got[pair] && got[pair] <= n, "%s is in %d items or links, or was dropped, and not %d times", pair, got[pair], n)
+	for pair, n := range want { // repeated references of an item are sent once
+		require.True(t, 0 < got[pair] && got[pair] <= n, "%s was sent or dropped %d times, want 1 to %d", pair, got[pair], n)
 	}
 	for name, n := range items {
-		require.Zero(t, n, "%s is sent as often as it was added", name)
+		require.Zero(t, n, "%s must be sent as often as it was added", name)
 	}
 }

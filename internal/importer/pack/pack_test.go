@@ -26,7 +26,7 @@ func TestReferencesAreSentOnce(t *testing.T) {
 			k := run(t, f, true, 0)
 			k.check()
 			if len(k.held()) > 0 {
-				t.Fatal("something waits")
+				t.Fatal("links are still deferred")
 			}
 
 			// Another packer resumes from the records alone, with the same result.
@@ -36,7 +36,7 @@ func TestReferencesAreSentOnce(t *testing.T) {
 			require.Equal(t, k.dropped, resumed.dropped)
 			require.Equal(t, []int64{k.p.Deferred, k.p.Links}, []int64{resumed.p.Deferred, resumed.p.Links})
 
-			// Records are no part of what is packed.
+			// Keep changes only the records, not the files.
 			unkept := run(t, f, false, 0)
 			unkept.check()
 			require.Equal(t, bodies(k.files), bodies(unkept.files))
@@ -60,7 +60,7 @@ func texts(records []*journal.Added) (texts []string) {
 	return texts
 }
 
-// bodies returns the files of records.
+// bodies returns the files of records as texts.
 func bodies(records []*journal.Added) (texts []string) {
 	for _, a := range records {
 		texts = append(texts, fmt.Sprint(a.File, a.After, a.Low)+string(bytes.Join(a.Payload.Body(a.Payload.All()), nil)))
@@ -79,25 +79,25 @@ func TestWhereReferencesGo(t *testing.T) {
 	for name, c := range map[string]struct {
 		steps []step
 		known []string
-		want  []string // files, with what they wait for
+		want  []string // After and contents of each file
 	}{
 		"a group that came before": {steps: add(group("x1"), group("x2", "x1"), host("h", "x1", "x2")),
 			want: []string{`0 {"group":[{x1},{x2 x1}],"indicator":[{h x1 x2}]}`}},
-		"a group that comes later carries the reference": {steps: add(group("x2", "x1"), group("x1")),
+		"a later group has the reference": {steps: add(group("x2", "x1"), group("x1")),
 			want: []string{`0 {"group":[{x2},{x1 x2}]}`}},
-		"a group that comes later than an indicator stands before it": {steps: add(host("h", "x1"), group("x1")),
+		"a later group precedes the indicator in the file": {steps: add(host("h", "x1"), group("x1")),
 			want: []string{`0 {"group":[{x1}],"indicator":[{h x1}]}`}},
 		"two groups that refer to each other": {steps: add(group("x1", "x2"), group("x2", "x1")),
 			want: []string{`0 {"group":[{x1},{x2 x1}]}`}},
 		"a listed indicator that refers to the group": {steps: add(list(group("x1"), "h", "h"), host("h", "x1")),
 			want: []string{`0 {"group":[{x1}],"indicator":[{h x1}]}`}},
-		"a reference that an item has twice": {steps: add(group("x1"), group("x2", "x1", "x1"), host("h", "x2", "x1", "x2")),
+		"a repeated reference": {steps: add(group("x1"), group("x2", "x1", "x1"), host("h", "x2", "x1", "x2")),
 			want: []string{`0 {"group":[{x1},{x2 x1}],"indicator":[{h x2 x1}]}`}},
-		"references behind one that an indicator has twice": {steps: add(group("x1"), group("x2"), host("h", "x2", "x2", "x1")),
+		"references after a repeated one": {steps: add(group("x1"), group("x2"), host("h", "x2", "x2", "x1")),
 			want: []string{`0 {"group":[{x1},{x2}],"indicator":[{h x2 x1}]}`}},
-		"a group that was in the owner": {steps: add(host("h", "x1")), known: []string{"x1"},
+		"a group of the owner": {steps: add(host("h", "x1")), known: []string{"x1"},
 			want: []string{`0 {"indicator":[{h x1}]}`}},
-		"a group that is nowhere": {steps: add(host("h", "x1")),
+		"an unknown group": {steps: add(host("h", "x1")),
 			want: []string{`0 {"indicator":[{h}],"association":[{h x1}]}`}},
 		"a group of an earlier file": {steps: add(group("x1"), nil, host("h", "x1"), nil, host("i")),
 			want: []string{`0 {"group":[{x1}]}`, `1 {"indicator":[{h x1}]}`, `0 {"indicator":[{i}]}`}},
@@ -107,11 +107,11 @@ func TestWhereReferencesGo(t *testing.T) {
 			want: []string{`0 {"group":[{x1}]}`, `0 {"group":[{x2}]}`, `1 {"group":[{x1}]}`}},
 		"a listed indicator of the same file": {steps: add(list(group("x1"), "h", "-i"), host("h"), host("i")),
 			want: []string{`0 {"group":[{x1}],"indicator":[{h x1},{i}]}`}},
-		"the last of those that are equal carries it": {steps: add(list(group("x1"), "h"), host("h"), host("h")),
+		"the last of equal indicators has the reference": {steps: add(list(group("x1"), "h"), host("h"), host("h")),
 			want: []string{`0 {"group":[{x1}],"indicator":[{h},{h x1}]}`}},
 		"a listed indicator that refers to groups itself": {steps: add(group("x1"), host("h", "x1"), host("i"), list(group("x2"), "h", "i"), list(group("x3"), "h")),
 			want: []string{`0 {"group":[{x1},{x2},{x3}],"indicator":[{h x1 x2 x3},{i x2}]}`}},
-		"two groups of which one comes later": {steps: add(group("x1"), host("h", "x1", "x2"), group("x2"), host("i", "x1", "x2", "x4")),
+		"two groups, one of them later": {steps: add(group("x1"), host("h", "x1", "x2"), group("x2"), host("i", "x1", "x2", "x4")),
 			want: []string{`0 {"group":[{x1},{x2}],"indicator":[{h x1 x2},{i x1 x2}],"association":[{i x4}]}`}},
 		"a listed indicator of an earlier file": {steps: add(host("h"), nil, list(group("x1"), "h")),
 			want: []string{`0 {"indicator":[{h}]}`, `1 {"group":[{x1}],"association":[{h x1}]}`}},
@@ -119,7 +119,7 @@ func TestWhereReferencesGo(t *testing.T) {
 			want: []string{`0 {"indicator":[{h}]}`, `0 {"indicator":[{h}]}`, `2 {"group":[{x1}],"association":[{h x1}]}`}},
 		"an association waits for both ends": {steps: add(associate("x1", "x2"), nil, group("x1"), nil, group("x2"), nil, host("h")),
 			want: []string{`0 {"group":[{x1}]}`, `1 {"group":[{x2}],"association":[{x1 x2}]}`, `0 {"indicator":[{h}]}`}},
-		"an association of groups that are there": {steps: add(associate("x1", "x2"), nil, host("h")), known: []string{"x1", "x2"},
+		"an association of groups of the owner": {steps: add(associate("x1", "x2"), nil, host("h")), known: []string{"x1", "x2"},
 			want: []string{`0 {"association":[{x1 x2}]}`, `0 {"indicator":[{h}]}`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,7 +178,7 @@ func TestContentsStandAtTheirGroups(t *testing.T) {
 
 	p.Open(new(item.File), 2)
 	p.Add(3, group("x3"), 1<<20, 10)
-	require.Empty(t, p.Close().Contents, "of another file")
+	require.Empty(t, p.Close().Contents, "the content is in the first file")
 }
 
 func TestALinkHasTheTypeOfAnIndicator(t *testing.T) {
@@ -187,7 +187,7 @@ func TestALinkHasTheTypeOfAnIndicator(t *testing.T) {
 	p.Keep = true
 	p.Open(new(item.File), 1)
 	g := group("x1", "x9")
-	g.Type = "" // as groups are encoded
+	g.Type = "" // groups are encoded without a type
 	p.Add(0, g, 1<<20, 10)
 	p.Add(1, host("h", "x9"), 1<<20, 10)
 	var links []string
@@ -197,7 +197,7 @@ func TestALinkHasTheTypeOfAnIndicator(t *testing.T) {
 	require.ElementsMatch(t, []string{`{"ref_1":"x1","ref_2":"x9"}`, `{"type_1":"Host","ref_1":"h","ref_2":"x9"}`}, links)
 }
 
-// TestWhatIsNotTakenStays fails in the middle of Release and continues.
+// TestWhatIsNotTakenStays makes Release fail in the middle and then continues.
 func TestWhatIsNotTakenStays(t *testing.T) {
 	t.Parallel()
 	p := New(nil)
@@ -214,8 +214,8 @@ func TestWhatIsNotTakenStays(t *testing.T) {
 	failed := false
 	err := p.Release(all, func(d journal.Deferred, again bool) error {
 		require.False(t, again)
-		require.False(t, failed, "nothing is given after an error")
-		require.EqualValues(t, 3, p.Held(), "what Release goes through counts as held")
+		require.False(t, failed, "Release continued after an error")
+		require.EqualValues(t, 3, p.Held(), "links in Release count as held")
 		if len(taken) == 2 {
 			failed = true
 			return boom
@@ -236,7 +236,7 @@ func TestWhatIsNotTakenStays(t *testing.T) {
 	}))
 	kept := int64(3)
 	if slices.Contains(taken, kept) {
-		t.Fatal("the association of the groups was to stay")
+		t.Fatal("Release took an association that was not ready")
 	}
 	require.Len(t, taken, 5)
 	require.Equal(t, kept, p.Held())
@@ -249,22 +249,23 @@ func TestWhatIsNotTakenStays(t *testing.T) {
 	require.Zero(t, counts)
 }
 
-// TestSizesAreThoseOfTheLargestReferences has items whose references all take the largest size.
+// TestSizesAreThoseOfTheLargestReferences checks the sizes of items whose references all take their
+// maximum size.
 func TestSizesAreThoseOfTheLargestReferences(t *testing.T) {
 	t.Parallel()
 	long := "x" + strings.Repeat("long", 50)
 	for name, c := range map[string]struct {
 		items []*item.Encoded
-		spare int // bytes that are expected and not needed, at most
+		spare int // limit of the bytes that are reserved but not used
 	}{
-		"no references":                    {[]*item.Encoded{host("h"), group("x1")}, 0},
-		"several of a list":                {[]*item.Encoded{host("h"), host("i"), host("j")}, 0},
-		"references of an indicator":       {[]*item.Encoded{group("x1"), group("x2"), host("h", "x1", "x2")}, 2},
-		"references of a group":            {[]*item.Encoded{group("x1"), group("x2"), group("x3", "x1", "x2")}, 120},
-		"a long xid that others carry":     {[]*item.Encoded{group(long, "x1", "x2"), group("x1"), group("x2")}, 40},
-		"a long xid that it refers to":     {[]*item.Encoded{group("x1", long), group(long)}, 240},
-		"indicators that carry a long xid": {[]*item.Encoded{list(group(long), "h", "i"), host("h"), host("i")}, 40},
-		"an indicator that carries two":    {[]*item.Encoded{list(group("x1"), "h"), list(group(long), "h"), host("h")}, 40},
+		"no references":              {[]*item.Encoded{host("h"), group("x1")}, 0},
+		"several of a list":          {[]*item.Encoded{host("h"), host("i"), host("j")}, 0},
+		"references of an indicator": {[]*item.Encoded{group("x1"), group("x2"), host("h", "x1", "x2")}, 2},
+		"references of a group":      {[]*item.Encoded{group("x1"), group("x2"), group("x3", "x1", "x2")}, 120},
+		"a long xid in later groups": {[]*item.Encoded{group(long, "x1", "x2"), group("x1"), group("x2")}, 40},
+		"a reference to a long xid":  {[]*item.Encoded{group("x1", long), group(long)}, 240},
+		"indicators with a long xid": {[]*item.Encoded{list(group(long), "h", "i"), host("h"), host("i")}, 40},
+		"an indicator with two xids": {[]*item.Encoded{list(group("x1"), "h"), list(group(long), "h"), host("h")}, 40},
 	} {
 		p := New(nil)
 		p.Open(new(item.File), 1)
@@ -280,7 +281,8 @@ func TestSizesAreThoseOfTheLargestReferences(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBePutAsideIsAnError exhausts the memory for held links when no temporary file can be created.
+// TestWhatCannotBePutAsideIsAnError exhausts the memory for deferred links when no temporary file can
+// be created.
 func TestWhatCannotBePutAsideIsAnError(t *testing.T) {
 	large := strings.Repeat("x", 300<<10)
 	good, bad := t.TempDir(), t.TempDir()+"/nowhere"
@@ -297,7 +299,7 @@ func TestWhatCannotBePutAsideIsAnError(t *testing.T) {
 	p := New(nil)
 	err := fill(p)
 	require.ErrorContains(t, err, "store associations that wait for their groups")
-	require.Equal(t, err, p.Err(), "it stays")
+	require.Equal(t, err, p.Err(), "the error is permanent")
 	require.Error(t, p.Associate(7, associate("h", "x1")))
 	require.Equal(t, err, p.Err(), "the first error")
 
@@ -314,16 +316,17 @@ func TestWhatCannotBePutAsideIsAnError(t *testing.T) {
 	p = New(nil)
 	p.Keep = true
 	p.Open(new(item.File), 1)
-	p.Add(0, host("h", "x"+strings.Repeat(large, 4)), 1<<30, 10) // more than the memory for all
+	p.Add(0, host("h", "x"+strings.Repeat(large, 4)), 1<<30, 10) // exceeds the memory for deferred links
 	a := p.Close()
 	require.NotNil(t, a.Payload)
 	require.Error(t, p.Err())
-	require.Len(t, a.Links, 1, "another process goes on with it")
+	require.Len(t, a.Links, 1, "the record has the link for the next process")
 	require.Error(t, p.Associate(1, associate("h", "x1")))
-	require.Empty(t, p.Close().Links, "it was not added")
+	require.Empty(t, p.Close().Links, "the link was not added")
 }
 
-// TestTemporaryFilesThatOthersChangeAreAnError has a malformed link in the memory for held links.
+// TestTemporaryFilesThatOthersChangeAreAnError puts a malformed link into the sorter of deferred
+// links.
 func TestTemporaryFilesThatOthersChangeAreAnError(t *testing.T) {
 	t.Parallel()
 	p := New(nil)
@@ -336,17 +339,17 @@ func TestTemporaryFilesThatOthersChangeAreAnError(t *testing.T) {
 	require.NoError(t, p.held.sorter.Add([]byte("key"), []byte{0x80}))
 	use := func(journal.Deferred, bool) error { return nil }
 	require.ErrorIs(t, p.Release(p.Ready, use), errHeld)
-	require.ErrorIs(t, p.Err(), errHeld, "what was not read is not there any more")
+	require.ErrorIs(t, p.Err(), errHeld, "the unread links are lost")
 
 	p = New(nil)
 	require.NoError(t, p.Associate(0, associate("h", "x1")))
 	p.held.sorter.Close()
 	_, err = p.Discard()
 	require.ErrorContains(t, err, "read associations")
-	require.NotErrorIs(t, err, errHeld, "the error of the sorter is another one")
+	require.NotErrorIs(t, err, errHeld, "the sorter has another error")
 }
 
-// Names are cached only for speed, so long ones are not.
+// Names are cached only for speed, so the cache excludes long names.
 func TestFewAndShortNamesAreKept(t *testing.T) {
 	t.Parallel()
 	p := New([]byte("seed"))
