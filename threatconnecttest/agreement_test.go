@@ -74,7 +74,7 @@ func FuzzStrictFormsAreTaken(f *testing.F) {
 			got := &threatconnecttest.IndicatorRecord{Type: string(typ), Summary: v}
 			require.NoError(t, srv.Seed(got), "%s %q", typ, v)
 			if typ == ioc.TypeHashtag {
-				v = strings.ToLower(v) // the platform's form
+				v = strings.ToLower(v) // the platform converts it
 			}
 			require.Equal(t, v, got.Summary)
 		}

@@ -63,7 +63,7 @@ func TestNothingIsAssociatedWithItself(t *testing.T) {
 			assert.Contains(t, r.get("/v2/batch/"+strconv.Itoa(len(r.srv.Jobs()))+"/errors").raw, "Error (0x1009): An object cannot be associated with itself")
 		}
 		x, _ := r.srv.Group("x")
-		assert.Equal(t, []string{"y"}, x.Groups, "other associations of the item")
+		assert.Equal(t, []string{"y"}, x.Groups, "other associations are kept")
 		r.must(200, "DELETE", "/v2/groups/threats/"+itoa(x.ID)+"?owner=Example%20Source", "")
 		y, _ := r.srv.Group("y")
 		assert.Empty(t, y.Groups)

@@ -34,8 +34,8 @@ func TestWhoMayCall(t *testing.T) {
 		status  int
 		message string
 	}{
-		{name: "a right signature is taken", change: func(*Server, *http.Request) {}, status: 200},
-		{name: "a token is taken without a timestamp", change: func(s *Server, r *http.Request) {
+		{name: "a valid signature is accepted", change: func(*Server, *http.Request) {}, status: 200},
+		{name: "a token is accepted without a timestamp", change: func(s *Server, r *http.Request) {
 			r.Header.Del("Timestamp")
 			r.Header.Set("Authorization", "TC-Token "+s.Token())
 		}, status: 200},
@@ -47,12 +47,12 @@ func TestWhoMayCall(t *testing.T) {
 			}
 		}, status: 200},
 		{
-			name:    "no credentials are refused",
+			name:    "missing credentials are refused",
 			change:  func(_ *Server, r *http.Request) { r.Header.Del("Authorization") },
 			status:  401,
 			message: msgAccessDenied,
 		},
-		{name: "a wrong access id is refused", change: func(_ *Server, r *http.Request) {
+		{name: "a wrong access ID is refused", change: func(_ *Server, r *http.Request) {
 			r.Header.Set("Authorization", "TC 1:"+r.Header.Get("Authorization"))
 		}, status: 401, message: msgAccessDenied},
 		{
@@ -62,23 +62,23 @@ func TestWhoMayCall(t *testing.T) {
 			message: msgUnauthorized,
 		},
 		{
-			name:    "a timestamp that is no number is refused",
+			name:    "a timestamp that is not a number is refused",
 			change:  func(_ *Server, r *http.Request) { r.Header.Set("Timestamp", "now") },
 			status:  401,
 			message: msgBadTimestamp,
 		},
-		{name: "another timestamp than the signed one is refused", change: func(_ *Server, r *http.Request) {
+		{name: "a timestamp that is not the signed one is refused", change: func(_ *Server, r *http.Request) {
 			n, _ := strconv.Atoi(r.Header.Get("Timestamp"))
 			r.Header.Set("Timestamp", strconv.Itoa(n-1))
 		}, status: 401, message: msgSignature},
 		{
-			name:    "another query than the signed one is refused",
+			name:    "a query that is not the signed one is refused",
 			change:  func(_ *Server, r *http.Request) { r.URL.RawQuery = "resultLimit=1" },
 			status:  401,
 			message: msgSignature,
 		},
 		{
-			name:    "another method than the signed one is refused",
+			name:    "a wrong signature is refused",
 			change:  func(_ *Server, r *http.Request) { r.Header.Set("Authorization", "TC "+accessID+":AAAA") },
 			status:  401,
 			message: msgSignature,
@@ -95,7 +95,7 @@ func TestWhoMayCall(t *testing.T) {
 			status:  401,
 			message: msgTimestamp,
 		},
-		{name: "a clock four minutes ahead is taken", change: func(s *Server, _ *http.Request) { s.SetClockOffset(-4 * time.Minute) }, status: 200},
+		{name: "a clock four minutes ahead is accepted", change: func(s *Server, _ *http.Request) { s.SetClockOffset(-4 * time.Minute) }, status: 200},
 		{name: "plain HTTP is refused", change: func(_ *Server, r *http.Request) { r.URL.Scheme = "http" }, status: 403, message: msgHTTPS},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestWhoMayCall(t *testing.T) {
 			require.Equal(t, tc.status, got.status, got.raw)
 			switch tc.message {
 			case "":
-			case msgSignature: // a bare sentence
+			case msgSignature: // sent as plain text
 				assert.Equal(t, tc.message, got.raw)
 			default:
 				assert.Equal(t, tc.message, message(got))

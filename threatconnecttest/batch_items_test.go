@@ -221,7 +221,7 @@ func TestOldJobs(t *testing.T) {
 	assert.Equal(t, []string{g.XID}, r.host("www.example.com").Groups)
 	wrapped := r.batch(v1, `{"indicator":[{"type":"Host","summary":"b.example.com"}],"group":[{"type":"Threat","name":"x","xid":"y"}]}`)
 	assert.Equal(t, 1, wrapped.Success)
-	assert.Len(t, r.srv.Groups(source), 1, "a V1 job knows no groups")
+	assert.Len(t, r.srv.Groups(source), 1, "a V1 job ignores groups")
 }
 
 func TestDeleteByBatch(t *testing.T) {
@@ -238,7 +238,7 @@ func TestDeleteByBatch(t *testing.T) {
 	require.NoError(t, r.srv.Check())
 	assert.Empty(t, r.srv.Groups(source))
 	assert.InDelta(t, 2, r.get("/v2/indicators/deleted?owner=Example%20Source").at("data", "resultCount"), 0)
-	assert.Empty(t, r.batch(config("action", `"Delete"`), content).Problems, "already deleted")
+	assert.Empty(t, r.batch(config("action", `"Delete"`), content).Problems, "deleting again")
 }
 
 func TestHashesInConflict(t *testing.T) {
@@ -259,7 +259,7 @@ func TestHashesInConflict(t *testing.T) {
 		{name: "hashes are united", before: []string{md5A}, during: []string{md5A + " : " + sha1A}, want: []string{md5A + " : " + sha1A}},
 		{name: "two files become one", before: []string{md5A, sha1A}, during: []string{md5A + " : " + sha1A}, want: []string{md5A + " : " + sha1A}},
 		{
-			name:   "or both get the metadata",
+			name:   "both files get the metadata",
 			mode:   `"fileMergeMode":"Distribute"`,
 			before: []string{md5A, sha1A},
 			during: []string{md5A + " : " + sha1A},
@@ -311,7 +311,7 @@ func TestHashesInConflict(t *testing.T) {
 	}
 }
 
-// The links of a file that is merged into another one move with it, including pending links.
+// Merging a file into another one moves its links, including pending links.
 func TestLinksOfMergedFilesAreKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

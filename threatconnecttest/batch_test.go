@@ -17,7 +17,8 @@ import (
 
 const source = "Example Source"
 
-// config returns the configuration of a job. changes are members to add or replace.
+// config returns the configuration of a job. changes are names and values of members to add or
+// replace; an empty value removes a member.
 func config(changes ...string) string {
 	members := map[string]string{"version": `"V2"`, "owner": `"` + source + `"`, "haltOnError": "false", "action": `"Create"`,
 		"attributeWriteType": `"Replace"`, "tagWriteType": `"Append"`, "securityLabelWriteType": `"Append"`}
@@ -65,10 +66,10 @@ func TestConfigurationsOfJobs(t *testing.T) {
 		status int
 		says   string
 	}{
-		{name: "a whole one is taken", cfg: config(), status: 201},
+		{name: "a complete configuration is accepted", cfg: config(), status: 201},
 		{name: "haltOnError may be a string", cfg: config("haltOnError", `"true"`), status: 201},
 		{
-			name:   "members that nobody knows are taken",
+			name:   "unknown members are accepted",
 			cfg:    config("playbookTriggersEnabled", `"false"`, "removeOrphanIndicators", "false"),
 			status: 201,
 		},
@@ -93,8 +94,8 @@ func TestConfigurationsOfJobs(t *testing.T) {
 		},
 		{name: "the tag write type must be known", cfg: config("tagWriteType", `"Static"`), status: 400, says: "tagWriteType"},
 		{name: "the collision mode must be known", cfg: config("hashCollisionMode", `"Merge"`), status: 400, says: "hashCollisionMode"},
-		{name: "it must be an object", cfg: `[]`, status: 400, says: "properly formed"},
-		{name: "it must be JSON", cfg: `{`, status: 400, says: "properly formed"},
+		{name: "the body must be an object", cfg: `[]`, status: 400, says: "properly formed"},
+		{name: "the body must be JSON", cfg: `{`, status: 400, says: "properly formed"},
 	} {
 		got := r.do("POST", "/v2/batch", tc.cfg)
 		require.Equal(t, tc.status, got.status, tc.name)
@@ -129,7 +130,7 @@ func TestTheLifeOfAJob(t *testing.T) {
 		return r.must(200, "GET", "/v2/batch/1?includeAdditional=true", "").at("data", "batchStatus", "status")
 	}
 	assert.Equal(t, "Created", state())
-	assert.Equal(t, 415, r.do("POST", "/v2/batch/1", `{}`).status, "JSON must be called octet-stream")
+	assert.Equal(t, 415, r.do("POST", "/v2/batch/1", `{}`).status, "the content type must be octet-stream")
 	up := r.upload(1, `{"indicator":[{"type":"Host","summary":"www.example.com"},{"type":"Host","summary":"a_b.example.com"}]}`)
 	assert.Equal(t, 202, up.status)
 	assert.JSONEq(t, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Queued","errorCount":0,"successCount":0,"unprocessCount":0}}}`, up.raw)
@@ -168,7 +169,7 @@ func TestJobsTakeTimeOnAFakeClock(t *testing.T) {
 		r.must(201, "POST", "/v2/batch", config())
 		r.upload(2, `{"indicator":[{"type":"Host","summary":"a.example.com"}]}`)
 		time.Sleep(time.Hour)
-		assert.True(t, r.srv.Has(source, "Host", "a.example.com"), "completes by the clock, without polls")
+		assert.True(t, r.srv.Has(source, "Host", "a.example.com"), "the job must complete without polls")
 	})
 }
 
@@ -180,7 +181,7 @@ func TestTheErrorFile(t *testing.T) {
 	r.must(404, "GET", "/v2/batch/1/errors", "")
 	r.must(404, "GET", "/v2/batch/1/errors/", "")
 	got := r.must(200, "GET", "/v2/batch/1/errors/", "")
-	assert.Empty(t, got.header.Get("Content-Encoding"), "decompressed as by net/http")
+	assert.Empty(t, got.header.Get("Content-Encoding"), "the transport must decompress like net/http")
 	assert.JSONEq(t, `[{"errorReason":"Error (0x1005): Host a_b.example.com is not valid","errorSource":"a_b.example.com"},
 		{"errorReason":"Error (0x2001): The Name for this Tag is invalid, please enter a Name between 1-128 characters in length","errorSource":"www.example.com"}]`, got.raw)
 	req := r.request("GET", "/v2/batch/1/errors", "")

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hosts returns a batch file of n unique hosts.
+// hosts returns a batch file of n unique hosts. more is added to each host.
 func hosts(from, n int, more string) string {
 	var b strings.Builder
 	b.WriteString(`{"indicator":[`)
@@ -47,7 +47,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// The memory of the server must not hide that of a test that imports a million indicators.
+// The memory of the server must not hide the memory of a test that imports a million indicators.
 func TestAServerIsSmall(t *testing.T) {
 	for name, tc := range map[string]struct {
 		opts []Option
@@ -65,8 +65,8 @@ func TestAServerIsSmall(t *testing.T) {
 		}
 		per := float64(heap()-before) / n
 		require.Equal(t, n, r.srv.Counts(source).Indicators)
-		require.Less(t, per, tc.most, "%s: bytes of a host", name)
-		t.Logf("%s: %.0f bytes a host", name, per)
+		require.Less(t, per, tc.most, "%s: bytes per host", name)
+		t.Logf("%s: %.0f bytes per host", name, per)
 		runtime.KeepAlive(files)
 	}
 }

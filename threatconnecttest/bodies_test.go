@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A long body is recorded only with correct credentials, and a short body always.
+// A long body or one of unknown length is recorded only if the credentials are correct. A short body
+// of known length is always recorded.
 func TestLongBodiesAreKeptForTheRightCredentials(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Allow(LapseUnverified))
@@ -47,7 +48,7 @@ func TestLongBodiesAreKeptForTheRightCredentials(t *testing.T) {
 	}
 }
 
-// whileRead calls a function when the body is read.
+// whileRead calls a function whenever the body is read.
 type whileRead struct {
 	io.Reader
 	call func()
@@ -58,7 +59,7 @@ func (w *whileRead) Read(p []byte) (int, error) {
 	return w.Reader.Read(p)
 }
 
-// A request with a discarded body is refused, even if its credentials have become correct since.
+// A request whose body was discarded is refused, even if its credentials have become valid since.
 func TestABodyThatWasNotKeptIsNotUsed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Allow(LapseUnverified))

@@ -27,7 +27,7 @@ func TestBulkReportsAreMadeOnceADay(t *testing.T) {
 		}
 		assert.Zero(t, count(""))
 		time.Sleep(24*time.Hour + 30*time.Second)
-		assert.Equal(t, "Running", state(), "the daily run has started")
+		assert.Equal(t, "Running", state(), "the daily run must have started")
 		time.Sleep(2 * time.Minute)
 		assert.Equal(t, 1, count(""))
 		r.seed(&IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: "www.example.net"})

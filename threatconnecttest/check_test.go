@@ -113,7 +113,7 @@ func consistentWorld(t *testing.T) *world {
 	return w
 }
 
-// Fields that must be consistent with others are written in one file each.
+// Only one file may write each field that must be consistent with others.
 func TestOneFileWritesWhatMustAgree(t *testing.T) {
 	t.Parallel()
 	home := map[string]string{
@@ -164,5 +164,5 @@ func TestOneFileWritesWhatMustAgree(t *testing.T) {
 			return true
 		})
 	}
-	assert.Len(t, seen, len(home), "fields that nothing writes need no rule: %v", seen)
+	assert.Len(t, seen, len(home), "fields that are never written need no rule: %v", seen)
 }

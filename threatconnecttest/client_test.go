@@ -66,8 +66,8 @@ func TestTheClientReadsEveryOddity(t *testing.T) {
 	}
 }
 
-// Coverage tests find only routes that are spelled as in this list. It contains the operations of
-// the v2 API that are documented or that TcEx uses.
+// Coverage tests find only routes that are spelled as in this list. It contains the operations of the
+// v2 API that are documented or that TcEx uses.
 func TestRoutesAreSpelledAsTheListOfEndpoints(t *testing.T) {
 	t.Parallel()
 	list, err := os.ReadFile("../testdata/endpoints.txt")

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The configurations of two batch clients in other languages. One sends booleans as strings, and
-// both send undocumented members.
+// The configurations of two batch clients in other languages. One sends booleans as strings, and both
+// send undocumented members.
 const (
 	tcexConfig = `{"action": "Create", "attributeWriteType": "Replace", "haltOnError": "false", "owner": "Example Community",
 		"playbookTriggersEnabled": "false", "securityLabelWriteType": "Replace", "tagWriteType": "Replace", "version": "V2"}`
@@ -42,11 +42,11 @@ func (w wireClient) holdsForeignContent() {
 	assert.True(w, host.DNSActive, "flag1 is dnsActive")
 	assert.True(w, host.WhoisActive, "flag2 is whoisActive")
 	file, ok := w.srv.Indicator("Example Community", "File", "d41d8cd98f00b204e9800998ecf8427e")
-	require.True(w, ok, "a summary of one hash and two gaps")
+	require.True(w, ok, "a summary with one hash and two empty hashes")
 	assert.EqualValues(w, 12, file.Size, "intValue1 is size")
 }
 
-// completed polls a job until it is done, with the given query.
+// completed polls a job with the given query until it completes.
 func (w wireClient) completed(id, query string) map[string]any {
 	w.Helper()
 	for range 20 {
@@ -97,7 +97,7 @@ func TestFormsOfForeignClients(t *testing.T) {
 	}
 }
 
-// A synchronous job has no ID. Such clients therefore do not wait for it.
+// A synchronous job has no ID, so such clients do not wait for it.
 func TestFormsThatAreDoneAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t, WithSynchronousBatch(1<<20))

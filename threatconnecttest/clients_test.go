@@ -38,17 +38,17 @@ func newWireClient(t *testing.T, opts ...Option) wireClient {
 	return wireClient{t, srv, port.Listener.Addr().String()}
 }
 
-// line is a request, starting with its request line.
+// line is a request.
 type line struct {
 	method, target string
-	headers        []string // in addition to Host, Authorization, Timestamp and the length
+	headers        []string // in addition to Host, Authorization, Timestamp and the framing
 	body           string
 	lower          bool   // send header names in lower case, like the Java client
 	chunked        bool   // send the body in chunks of 7 bytes, without Content-Length
 	token          bool   // authenticate with the token
-	bearer         string // token, if not the server's
+	bearer         string // token to send instead of the server's
 	bare           bool   // send no credentials
-	signed         string // signed text, if not the target
+	signed         string // text to sign instead of the target
 }
 
 const (
@@ -56,7 +56,7 @@ const (
 	asStream = "Content-Type: application/octet-stream"
 )
 
-// fields returns the header of a line without Host and the framing of the body.
+// fields returns the header fields of a line, except Host and Content-Length.
 func (l line) fields(s *Server, now time.Time) []string {
 	stamp := strconv.FormatInt(now.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(s.SecretKey()))
@@ -82,7 +82,8 @@ func (l line) fields(s *Server, now time.Time) []string {
 
 const chunkedBody = "Transfer-Encoding: chunked"
 
-// onWire returns the bytes of a request. If fields require it, the body is in chunks of 7 bytes.
+// onWire returns the bytes of a request. The body is in chunks of 7 bytes if fields contain
+// chunkedBody.
 func onWire(host, method, target string, fields []string, body string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, target, host)
@@ -132,7 +133,7 @@ func (w wireClient) want(status int, l line) reply {
 	return r
 }
 
-// number parses the ID of a created item.
+// number returns the number at a path of a response.
 func (w wireClient) number(r reply, path ...string) string {
 	w.Helper()
 	v := r.json
@@ -146,7 +147,7 @@ func (w wireClient) number(r reply, path ...string) string {
 	return strconv.Itoa(int(n))
 }
 
-// stocked returns a server with the items that the lines below need.
+// stocked returns a server with the items that the exchanges need.
 func stocked(t *testing.T) wireClient {
 	t.Helper()
 	w := newWireClient(t)
@@ -164,7 +165,7 @@ func stocked(t *testing.T) wireClient {
 	return w
 }
 
-// Numbers and booleans are strings, 0 or 1.
+// These clients send numbers and booleans also as strings, and booleans as 0 or 1.
 func TestWritesOfForeignClients(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -232,7 +233,7 @@ func TestPagesOfForeignClients(t *testing.T) {
 	w.want(400, line{method: "GET", target: "/api/v2/indicators/addresses?resultLimit=10001"})
 }
 
-// TcEx posts a document with updateIfExists and, if that is refused, uses PUT.
+// TcEx sends POST with updateIfExists and, if that is refused, PUT.
 func TestDocumentsOfForeignClients(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t, WithoutUpdateIfExists())

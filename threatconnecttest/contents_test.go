@@ -83,12 +83,12 @@ func TestContentTypesOfAnswers(t *testing.T) {
 	}{
 		{name: "a list", req: get("/v2/owners"), status: 200, want: "application/json"},
 		{
-			name:   "a created thing",
+			name:   "a created item",
 			req:    r.request("POST", "/v2/indicators/hosts", `{"hostName":"www.example.com"}`),
 			status: 201,
 			want:   "application/json",
 		},
-		{name: "a missing thing", req: get("/v2/indicators/hosts/none.example.com"), status: 404, want: "application/json"},
+		{name: "a missing item", req: get("/v2/indicators/hosts/none.example.com"), status: 404, want: "application/json"},
 		{
 			name:   "a refused value",
 			req:    r.request("POST", "/v2/indicators/hosts", `{"hostName":"a_b.example.com"}`),
@@ -96,7 +96,7 @@ func TestContentTypesOfAnswers(t *testing.T) {
 			want:   "application/json",
 		},
 		{name: "a refused signature", req: unsigned, status: 401, want: "text/plain"},
-		{name: "a method that a path does not have", req: r.request("PATCH", "/v2/owners", ""), status: 405, want: "text/plain"},
+		{name: "a method that the path does not support", req: r.request("PATCH", "/v2/owners", ""), status: 405, want: "text/plain"},
 		{name: "a path that does not exist", req: get("/v2/nowhere"), status: 500, want: "text/plain"},
 		{name: "the text of a signature", req: get("/v2/groups/signatures/" + itoa(sig.ID) + "/download"), status: 200, want: "text/plain"},
 		{name: "a document", req: get("/v2/groups/documents/" + itoa(doc.ID) + "/download"), status: 200, want: "application/octet-stream"},

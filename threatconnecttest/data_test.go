@@ -111,7 +111,7 @@ func readBack(s *Server, r Record) any {
 	return nil
 }
 
-// given returns a copy of the value of a record pointer.
+// given returns a copy of the record that r points to.
 func given(r Record) any { return reflect.ValueOf(r).Elem().Interface() }
 
 func TestRecordsAreShownAsTheyWereGiven(t *testing.T) {
@@ -172,7 +172,7 @@ func TestDataWithARenamedOwnerIsSeededAgain(t *testing.T) {
 	require.NoError(t, s.Seed(&IndicatorRecord{Type: "Host", Summary: "www.example.com"}))
 	require.NoError(t, other.Seed(s.Data().Records()...))
 	assert.Equal(t, s.Data(), other.Data())
-	require.ErrorContains(t, other.Seed(&Owner{ID: 1, Name: "Another"}), "ID: is set by the server", "it was changed once")
+	require.ErrorContains(t, other.Seed(&Owner{ID: 1, Name: "Another"}), "ID: is set by the server", "the ID has changed before")
 }
 
 // withoutInnerIDs returns data without the IDs of attachments, which the server chooses.
@@ -201,7 +201,7 @@ func withoutInnerIDs(t *testing.T, b []byte) string {
 	return string(out)
 }
 
-// No value passed to or returned by the server shares memory with the server's data.
+// No value that is passed to or returned by the server shares memory with the server's data.
 func TestNothingIsShared(t *testing.T) {
 	t.Parallel()
 	s := New(WithRecordedBodies(100))

@@ -37,8 +37,8 @@ func TestWhatMovesLastModified(t *testing.T) {
 	})
 }
 
-// A date in local time can have a year of five digits or before the year 0, which responses cannot
-// represent.
+// A date in local time can be, in UTC, in a year with five digits or before the year 0. Responses
+// cannot represent these years.
 func TestDatesThatCannotBeShownAreRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -31,7 +31,7 @@ func runTest(test func(testing.TB)) {
 	}
 }
 
-// sign signs a string as documented.
+// sign signs a string as documented by the platform.
 func sign(secret, text string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(text))

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script describes an exchange: requests with their expected statuses. Targets contain IDs of the
-// seed in the form {incidents}.
+// script describes an exchange: requests and their expected statuses. Targets contain IDs of the seed
+// in the form {incidents}.
 type script struct {
 	name  string
 	odd   Oddity
@@ -42,7 +42,7 @@ const (
 	community = "?owner=Example+Community"
 )
 
-// linesOfClients are the requests that clients in other languages send for one value or one list.
+// linesOfClients are requests of clients in other languages for one value or one list.
 var linesOfClients = []script{
 	once("a token and no timestamp", 200, line{method: "GET", target: "/api/v2/owners?createActivityLog=false", token: true}),
 	once("header names in lower case", 200, line{method: "GET", target: "/api/v2/owners", lower: true}),
@@ -88,7 +88,8 @@ func postJSON(target, body string) line {
 	return line{method: "POST", target: "/api/v2/" + target, headers: []string{asJSON}, body: body}
 }
 
-// disputed are requests whose documentation is ambiguous, with the oddity that selects the reading.
+// disputed are requests whose documentation is ambiguous, with the oddity that selects an
+// interpretation.
 var disputed = []script{
 	once("an incident by name alone", 201, postJSON("groups/incidents", `{"name":"x"}`)),
 	once("an event by name alone", 201, postJSON("groups/events", `{"name":"x"}`)),
@@ -134,7 +135,7 @@ var disputed = []script{
 	}},
 }
 
-// batchesOfClients are the jobs of batch clients, with their polls.
+// batchesOfClients returns the jobs of batch clients, with their polls.
 func batchesOfClients() []script {
 	const named, typed = "Content-Disposition: form-data; name=", "\r\nContent-Type: application/json; charset=\"UTF-8\"\r\nContent-Transfer-Encoding: 8bit"
 	createAndUpload := func(query string, parts ...string) line {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bodiesOfRoutes are the request bodies by route.
+// bodiesOfRoutes contains the request bodies by route.
 var bodiesOfRoutes = map[string]string{
 	"POST /v2/indicators/{type}":                                              `{"hostName":"new.example.com","rating":3,"confidence":50}`,
 	"PUT /v2/indicators/{type}/{indicator}":                                   `{"rating":4,"dnsActive":"true"}`,
@@ -77,7 +77,7 @@ func exchangeOfRoute(t *testing.T, from seed, r route) exchange {
 	return s.exchange
 }
 
-// before are the requests on which a route depends.
+// before returns the requests on which a route depends.
 func (s *stage) before(r route) []line {
 	job := []line{s.lineOf("POST", "/v2/batch"), s.lineOf("POST", "/v2/batch/{id}")}
 	branch, isDeleted := strings.CutSuffix(strings.TrimPrefix(r.pattern, "/v2/indicators/"), "/deleted")
@@ -101,13 +101,13 @@ func (s *stage) before(r route) []line {
 	return nil
 }
 
-// valuesOfExchanges are the indicators of the seed, by branch.
+// valuesOfExchanges contains the indicators of the seed by branch.
 var valuesOfExchanges = map[string]string{
 	"hosts": "www.example.com", "addresses": "192.0.2.1", "urls": "http%3A%2F%2Fexample.com%2Fplain",
 	"files": "d41d8cd98f00b204e9800998ecf8427e", "emailAddresses": "a+b@example.com", "mutexes": "Example",
 }
 
-// lineOf returns a request of a route. Names in its pattern become items of the seed.
+// lineOf returns a request of a route. It replaces the names in the pattern by items of the seed.
 func (s *stage) lineOf(method, pattern string) line {
 	segments := strings.Split(pattern, "/")
 	for i, name := range segments {
@@ -224,7 +224,7 @@ func (s *stage) segment(pattern string, before []string, name string) string {
 	case "format":
 		return "json"
 	}
-	require.Fail(s, "nothing stands for {"+name+"}", pattern)
+	require.Fail(s, "no replacement for {"+name+"}", pattern)
 	return ""
 }
 
@@ -298,5 +298,5 @@ func (s *stage) seed() {
 	post(host+"/associations/dnsPtrRecord/"+address, "")
 	post(file+"/actions/traffic/"+address, "")
 	s.play(s.lineOf("POST", "/v2/exchange/db/{domain}/{dataType}/{rid}"))
-	s.play(line{method: "GET", target: "/api/v2/indicators/bulk/json?runNow=true"}) // generates both reports of the current data
+	s.play(line{method: "GET", target: "/api/v2/indicators/bulk/json?runNow=true"}) // generates both reports from the current data
 }

@@ -157,7 +157,7 @@ func exchangeFiles(t *testing.T) map[string][]exchange {
 
 const exchangeFolder = "testdata/exchanges"
 
-// The server responds as in the exchanges, in process and over a port. UPDATE=1 writes the files.
+// The server must respond as in the exchanges, in process and over a port. UPDATE=1 writes the files.
 func TestExchanges(t *testing.T) {
 	t.Parallel()
 	compareExchanges(t, exchangeFiles(t))
@@ -197,14 +197,14 @@ func compareExchanges(t *testing.T, files map[string][]exchange) {
 	}
 	assert.ElementsMatch(t, Routes(), routes)
 	slices.Sort(names)
-	assert.Len(t, slices.Compact(names), len(names), "two exchanges have one name")
+	assert.Len(t, slices.Compact(names), len(names), "two exchanges have the same name")
 	kept, err := filepath.Glob(filepath.Join(exchangeFolder, "*.json"))
 	require.NoError(t, err)
 	assert.Len(t, kept, len(files), "obsolete exchange files")
 }
 
-// replayExchanges checks that the files are complete: it sends their requests to a port and
-// compares the responses.
+// replayExchanges checks that the files are complete. It sends their requests to a port and compares
+// the statuses and headers.
 func replayExchanges(t *testing.T) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(exchangeFolder, "*.json"))

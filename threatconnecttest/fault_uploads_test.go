@@ -28,8 +28,8 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// overNarrowPort is overPort with small buffers in the kernel. Otherwise, they may contain tens of megabytes that the
-// client has sent and the server has not read.
+// overNarrowPort is overPort with small kernel buffers. Otherwise the buffers may contain tens of
+// megabytes that the client has sent and the server has not read.
 func (r rig) overNarrowPort() (base string, client *http.Client) {
 	const size = 64 << 10
 	port := httptest.NewUnstartedServer(r.srv)
@@ -53,7 +53,7 @@ func (r rig) overNarrowPort() (base string, client *http.Client) {
 
 func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 	t.Parallel()
-	size := scaletest.N(64 << 20) // exceeds all buffers several times
+	size := scaletest.N(64 << 20) // several times as large as all buffers
 	for _, tc := range []struct {
 		name         string
 		fault        Fault

@@ -43,7 +43,7 @@ func (r rig) inject(faults ...Fault) {
 }
 
 // overPort serves the rig's server on a port. The returned client uses a new connection for each
-// request, because net/http retries some requests on reused connections.
+// request because net/http retries some requests on reused connections.
 func (r rig) overPort() (base string, client *http.Client) {
 	return r.srv.Listen(r), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 }
@@ -60,7 +60,7 @@ func TestFaults(t *testing.T) {
 		processed bool
 	}{
 		{
-			name:   "a status instead of an answer",
+			name:   "a status instead of a response",
 			fault:  Fault{Kind: FaultStatus, Status: 429, Header: http.Header{"Retry-After": {"7"}}, Body: "slow down"},
 			status: 429,
 			body:   "slow down",
@@ -77,9 +77,9 @@ func TestFaults(t *testing.T) {
 			body:      "Success",
 			processed: true,
 		},
-		{name: "a reply that is lost", fault: Fault{Kind: FaultLostReply}, err: syscall.ECONNRESET, processed: true},
+		{name: "a lost reply", fault: Fault{Kind: FaultLostReply}, err: syscall.ECONNRESET, processed: true},
 		{
-			name:      "a body that breaks off",
+			name:      "a body that is cut off",
 			fault:     Fault{Kind: FaultCutBody},
 			status:    201,
 			body:      `{"status"`,
@@ -120,7 +120,7 @@ func TestFaults(t *testing.T) {
 					assert.Equal(t, tc.fault.Header.Get("Retry-After"), resp.Header.Get("Retry-After"))
 					date, err := http.ParseTime(resp.Header.Get("Date"))
 					require.NoError(t, err)
-					assert.WithinDuration(t, time.Now().Add(time.Minute), date, 10*time.Second, "the server's clock")
+					assert.WithinDuration(t, time.Now().Add(time.Minute), date, 10*time.Second, "Date must follow the server's clock")
 				}
 				assert.Equal(t, map[FaultKind]int{tc.fault.Kind: 1}, r.srv.FaultCounts())
 				n := 0
@@ -133,7 +133,7 @@ func TestFaults(t *testing.T) {
 				assert.Equal(t, map[bool]int{true: 201}[tc.processed], logged.Status)
 				assert.True(t, logged.Verified)
 				assert.Contains(t, string(logged.ResponseBody), tc.body)
-				r.must(201, "POST", "/v2/groups/threats", body) // the fault strikes once by default
+				r.must(201, "POST", "/v2/groups/threats", body) // a fault strikes once by default
 			})
 		}
 	}
@@ -187,7 +187,7 @@ func TestFaultsThatAreRefused(t *testing.T) {
 		err := r.srv.Inject(Fault{Kind: FaultReset}, tc.fault)
 		require.ErrorContains(t, err, tc.says, "%+v", tc.fault)
 		require.ErrorContains(t, err, "fault 1 of Inject", "%+v", tc.fault)
-		assert.Empty(t, r.srv.Faults(), "none is added if one is refused")
+		assert.Empty(t, r.srv.Faults(), "a refused fault must not add others")
 	}
 	for _, fine := range []Fault{
 		{Kind: FaultStatus, Status: 200, Body: "{}", Method: "GET", Route: "/v2/owners/{id}"},
@@ -234,7 +234,7 @@ func TestFaultsThatAreWaiting(t *testing.T) {
 		Kind: FaultStatus, Header: http.Header{"Retry-After": {"1"}}, Skip: 1}}, got[0])
 	assert.Equal(t, 2, got[1].ID)
 	got[0].Header.Set("Retry-After", "3")
-	assert.Equal(t, "1", r.srv.Faults()[0].Header.Get("Retry-After"), "shares no memory")
+	assert.Equal(t, "1", r.srv.Faults()[0].Header.Get("Retry-After"), "Faults must return a copy")
 
 	assert.True(t, r.srv.RemoveFault(1))
 	assert.False(t, r.srv.RemoveFault(1))

@@ -93,9 +93,9 @@ func FuzzBatchFiles(f *testing.F) {
 				counted := sum(j.counts.success) + sum(j.counts.errors) + j.counts.unprocessed
 				items, ok := itemsOf(content, version)
 				if slices.ContainsFunc(j.errors, func(e JobError) bool { return e.Code == codeSyntax }) {
-					assert.LessOrEqual(t, counted, items+1, "the error that ended the job is counted")
+					assert.LessOrEqual(t, counted, items+1, "at most one error more than items, which ended the job")
 				} else {
-					assert.True(t, ok, "text that is not JSON is an error")
+					assert.True(t, ok, "text that is not JSON must be an error")
 					assert.Equal(t, items, counted)
 				}
 			}
@@ -103,8 +103,8 @@ func FuzzBatchFiles(f *testing.F) {
 	})
 }
 
-// itemsOf counts the items of a batch file, as far as it can be parsed, and reports whether it is
-// JSON.
+// itemsOf counts the items of a batch file up to the first error, and reports whether the file is
+// valid JSON.
 func itemsOf(content, version string) (n int, ok bool) {
 	d := json.NewDecoder(strings.NewReader(content))
 	array := func() bool {
@@ -164,7 +164,7 @@ func FuzzStrings(f *testing.F) {
 	})
 }
 
-// FuzzScanner checks that the server's JSON scanner accepts exactly the JSON texts.
+// FuzzScanner checks that the server's JSON scanner accepts exactly the valid JSON texts.
 func FuzzScanner(f *testing.F) {
 	for _, s := range []string{`{"a":[1,-0.5e+3,true,null,"\u00e9\""]}`, `{}`, `[1,]`, `01`, `-`, `"a`, `{"a"}`, `tru`, " [ ] ", `1.`, "\"\x01\"", `"\u12"`, `["0\`, "{\"\x81\":[]}"} {
 		f.Add(s)

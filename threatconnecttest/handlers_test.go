@@ -22,7 +22,7 @@ func TestAHandlerOfTheUser(t *testing.T) {
 			_, _ = io.WriteString(w, "no coffee")
 			return
 		}
-		_ = r.srv.Owners() // the server is not locked
+		_ = r.srv.Owners() // deadlocks if the server is locked
 		next(w, q)
 		w.Header().Set("X-Extra", "too late")
 	}))
@@ -41,7 +41,7 @@ func TestAHandlerOfTheUser(t *testing.T) {
 
 	refused := r.request("GET", "/v2/owners/2", "")
 	refused.Header.Set("Authorization", "TC-Token old")
-	assert.Equal(t, 401, r.send(refused).status, "the signature is checked first")
+	assert.Equal(t, 401, r.send(refused).status, "the signature must be checked first")
 	r.inject(Fault{Kind: FaultStatus, Route: "/v2/owners/{id}"}, Fault{Kind: FaultLostReply, Route: "/v2/owners/{id}"})
 	r.must(503, "GET", "/v2/owners/2", "")
 	_, _, err := r.try(r.request("GET", "/v2/owners/2", ""))
@@ -90,7 +90,7 @@ func TestAHandlerOfANewRoute(t *testing.T) {
 	require.NoError(t, r.srv.Handle("GET /v3/{things}/count", nil))
 	r.must(500, "GET", "/v3/x/count", "")
 	assert.NotContains(t, Routes(), "GET /v3/nothing")
-	newRig(t).must(500, "GET", "/v3/nothing", "") // does not affect other servers
+	newRig(t).must(500, "GET", "/v3/nothing", "") // other servers are not affected
 }
 
 func TestAHandlerThatAborts(t *testing.T) {
@@ -102,7 +102,7 @@ func TestAHandlerThatAborts(t *testing.T) {
 	require.NoError(t, r.srv.Handle("GET /v2/owners", func(http.ResponseWriter, *http.Request, http.HandlerFunc) { panic("mine") }))
 	assert.PanicsWithValue(t, "mine", func() { _, _, _ = r.try(r.request("GET", "/v2/owners", "")) })
 	require.NoError(t, r.srv.Handle("GET /v2/owners", nil))
-	r.must(200, "GET", "/v2/owners", "") // the server is not locked
+	r.must(200, "GET", "/v2/owners", "") // deadlocks if the server is locked
 }
 
 // Each of these patterns would wait for requests that never arrive.
@@ -122,7 +122,7 @@ func TestPatternsThatAreRefused(t *testing.T) {
 	require.ErrorContains(t, r.srv.Handle("GET /v2/owners/", handler), `write it as "GET /v2/owners"`)
 	require.NoError(t, r.srv.Handle("GET /v3/{things}", handler))
 	require.ErrorContains(t, r.srv.Handle("GET /v3/{other}", handler), `write it as "GET /v3/{things}"`)
-	require.NoError(t, r.srv.Handle("PATCH /v2/owners/{owner}", handler), "no route has the method")
+	require.NoError(t, r.srv.Handle("PATCH /v2/owners/{owner}", handler), "no route has this method")
 	require.NoError(t, r.srv.Handle("GET /v3/{things}", nil))
 	require.NoError(t, r.srv.Handle("GET /v3/{other}", handler))
 }

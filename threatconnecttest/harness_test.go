@@ -15,13 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rig is a separate signing client, because the tests of the SDK's client rely on the server.
+// rig is a separate signing client because the tests of the SDK's client rely on the server.
 type rig struct {
 	*testing.T
 	srv *Server
 }
 
-// newRig returns a rig. At the end of the test, its server must be consistent.
+// newRig returns a rig whose server must be consistent at the end of the test.
 func newRig(t *testing.T, opts ...Option) rig {
 	t.Helper()
 	return rig{t, NewT(t, append([]Option{Allow(LapseUnverified, LapseUnknownRoutes, LapseUnusedFaults)}, opts...)...)}
@@ -41,7 +41,7 @@ type reply struct {
 	json   any // nil if the body is not JSON
 }
 
-// request makes a signed request. path starts with /v2.
+// request returns a signed request. path starts with /v2.
 func (r rig) request(method, path, body string) *http.Request {
 	r.Helper()
 	var in io.Reader
@@ -95,7 +95,7 @@ func (r rig) must(status int, method, path, body string) reply {
 	return out
 }
 
-// at returns the value at a path in the response: "data", "group", 0, "id".
+// at returns the value at a path in the response, such as "data", "group", 0, "id".
 func (p reply) at(path ...any) any {
 	v := p.json
 	for _, step := range path {
@@ -114,7 +114,7 @@ func (p reply) at(path ...any) any {
 	return v
 }
 
-// keys returns the members of an object in the order of the raw response.
+// keysOf returns the keys of the object at a path, in the order of the raw response.
 func keysOf(t *testing.T, raw string, path ...string) []string {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(raw))
@@ -127,7 +127,7 @@ func keysOf(t *testing.T, raw string, path ...string) []string {
 			}
 		}
 	}
-	for { // skips to the object
+	for { // skip to the object
 		tok, err := d.Token()
 		require.NoError(t, err)
 		if tok == json.Delim('{') {

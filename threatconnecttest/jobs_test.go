@@ -16,7 +16,7 @@ func rated(stars string) string {
 	return `{"indicator":[{"type":"Host","summary":"www.example.com","rating":` + stars + `}]}`
 }
 
-// Jobs run in upload order. Each runs as of its due time, not as of the request that finds it done.
+// Jobs run in upload order. Each runs as of its due time, not of the request that finds it completed.
 func TestJobsRunInTheOrderOfTheirUploads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestTheDurationOfJobsIsChangedForNewOnes(t *testing.T) {
 		assert.Equal(t, "Queued", quick.Status)
 		time.Sleep(time.Minute)
 		status := func(id int64) string { j, _ := r.srv.Job(id); return j.Status }
-		assert.Equal(t, []string{"Queued", "Completed"}, []string{status(1), status(2)}, "the first due job runs first")
+		assert.Equal(t, []string{"Queued", "Completed"}, []string{status(1), status(2)}, "the job that is due first must run first")
 		time.Sleep(14 * time.Minute)
 		assert.Equal(t, "Running", status(1))
 		require.NoError(t, r.srv.Check())
@@ -63,7 +63,7 @@ func TestTheDurationOfJobsIsChangedForNewOnes(t *testing.T) {
 	})
 }
 
-// Every reading method sees the jobs that are due.
+// All methods that read the state run the jobs that are due.
 func TestReadersSeeJobsThatAreDue(t *testing.T) {
 	t.Parallel()
 	for name, count := range map[string]func(*Server) int{

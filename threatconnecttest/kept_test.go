@@ -47,7 +47,7 @@ func TestRecordsAreKeptOrRefused(t *testing.T) {
 		}
 		wanted, before := given(r), s.Snapshot()
 		if err := verb(r); err != nil {
-			assert.Equal(t, wanted, given(r), "a refused record does not change")
+			assert.Equal(t, wanted, given(r), "a refused record must not change")
 			after := s.Snapshot()
 			after.world.lastID = before.world.lastID
 			c := comparison{TestingT: t, seen: map[[2]any]bool{}, set: map[string]bool{}}
@@ -63,8 +63,8 @@ func TestRecordsAreKeptOrRefused(t *testing.T) {
 	})
 }
 
-// keptOf returns the part of a record that the server must return unchanged: all fields except
-// those that it canonicalizes or moves.
+// keptOf returns the part of a record that the server must return unchanged: all fields except those
+// that it canonicalizes or updates.
 func keptOf(record any) any {
 	v := reflect.New(reflect.TypeOf(record)).Elem()
 	v.Set(reflect.ValueOf(record))

@@ -30,17 +30,17 @@ func TestLinksKeepTheirOrder(t *testing.T) {
 		} else {
 			associate(g, hub, "")
 		}
-		associate(g, hub, "") // does not add a second link
+		associate(g, hub, "") // adds no second link
 		spokes = append(spokes, g)
 	}
 	associate(spokes[0], spokes[1], "")
 	associate(hub, spokes[2], "another way")
 	require.Equal(t, append(slices.Clone(spokes), spokes[2]), others(hub))
-	require.Equal(t, spokes, associated(hub, nil), "each once")
+	require.Equal(t, spokes, associated(hub, nil), "each item must occur once")
 	require.NotNil(t, associatedAs(spokes[2], hub, "another way"))
 	require.Nil(t, associatedAs(spokes[1], hub, "another way"))
 
-	for _, remove := range []int{2, 0, 4} { // the middle, first and last one
+	for _, remove := range []int{2, 0, 4} { // the middle, first and last link
 		assert.True(t, dissociate(spokes[remove], hub))
 		assert.False(t, dissociate(hub, spokes[remove]))
 		assert.False(t, areAssociated(hub, spokes[remove]))

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parents contains an item of every kind that has attributes, tags and labels.
+// parents returns the paths of a group and an indicator, which have attributes, tags and labels.
 func parents(r rig) map[string]string {
 	g := &GroupRecord{Type: "Threat", Name: "x"}
 	require.NoError(r, r.srv.Seed(g))
@@ -27,9 +27,9 @@ func TestAttributes(t *testing.T) {
 		r.must(201, "POST", parent+"/attributes", `{"type":"Description","value":"two","displayed":true}`)
 		list := r.get(parent + "/attributes")
 		assert.InDelta(t, 2, list.at("data", "resultCount"), 0)
-		assert.Equal(t, false, list.at("data", "attribute", 0, "displayed"), "one is displayed")
+		assert.Equal(t, false, list.at("data", "attribute", 0, "displayed"), "only one may be displayed")
 		r.must(201, "POST", parent+"/attributes", `{"type":"Aliases","value":"x","displayed":true}`)
-		assert.Equal(t, false, r.get(parent+"/attributes").at("data", "attribute", 2, "displayed"), "Description and Source only")
+		assert.Equal(t, false, r.get(parent+"/attributes").at("data", "attribute", 2, "displayed"), "only Description and Source are displayed")
 
 		assert.Equal(t, "three", r.must(200, "PUT", one, `{"value":"three","type":"Source"}`).at("data", "attribute", "value"))
 		assert.Equal(t, "Description", r.get(one).at("data", "attribute", "type"))
@@ -125,7 +125,7 @@ func TestTheWeightOfATagIsHowManyThingsHaveIt(t *testing.T) {
 	heavier := func(than string) any { return r.get("/v2/tags?filters=weight%3E"+than).at("data", "resultCount") }
 	assert.InDelta(t, 1, heavier("1"), 0)
 	r.must(200, "DELETE", "/v2/indicators/hosts/a.example.com", "")
-	assert.InDelta(t, 0, heavier("1"), 0, "a deleted one has no tags")
+	assert.InDelta(t, 0, heavier("1"), 0, "a deleted indicator has no tags")
 	assert.InDelta(t, 1, heavier("0"), 0)
 	r.must(200, "DELETE", "/v2/indicators/hosts/b.example.com/tags/heavy", "")
 	assert.InDelta(t, 0, heavier("0"), 0)

@@ -44,8 +44,8 @@ func TestMetricsKeepTheirIntervalsApart(t *testing.T) {
 	}
 }
 
-// A value without a date belongs to the interval of the current time, independently of the
-// machine's time zone: midnight in UTC is another day in New York.
+// A value without a date belongs to the interval of the current time in UTC, whatever the machine's
+// time zone: midnight in UTC is another day in New York.
 func TestMetricsHaveOneZone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

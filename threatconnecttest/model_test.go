@@ -27,11 +27,11 @@ func TestRandomSequencesKeepTheStateConsistent(t *testing.T) {
 		}
 	}
 	for _, status := range []int{200, 201, 202, 400, 404} {
-		require.Greater(t, statuses[status], 30, "the sequences no longer reach answers of %d: %v", status, statuses)
+		require.Greater(t, statuses[status], 30, "too few responses with status %d: %v", status, statuses)
 	}
 }
 
-// FuzzSequences does the same with sequences from the fuzzer.
+// FuzzSequences runs the same checks with sequences from the fuzzer.
 func FuzzSequences(f *testing.F) {
 	for seed := range uint64(20) {
 		choices := make([]byte, 150)
@@ -62,7 +62,7 @@ func (s *choiceSource) Uint64() uint64 {
 	}
 	b := s.left[0]
 	s.left = s.left[1:]
-	return uint64(b) * 0x01_01_01_01_01_01_01_01 // rand uses the high bits or the low ones
+	return uint64(b) * 0x01_01_01_01_01_01_01_01 // rand uses the high or the low bits
 }
 
 // model makes the requests of a sequence. Its names and IDs come from small sets, so they often
@@ -106,7 +106,7 @@ func (m *model) step(t *testing.T) int {
 	return status
 }
 
-// seed updates or deletes a record that it has read.
+// seed updates or deletes an existing record.
 func (m *model) seed(t *testing.T) {
 	owner := m.srv.Owners()[0].Name
 	var all []Record
@@ -135,7 +135,7 @@ func (m *model) seed(t *testing.T) {
 	m.log = append(m.log, fmt.Sprintf("Update %+v", one))
 }
 
-// jobs returns the jobs without a content.
+// jobs returns the jobs without content.
 func (m *model) jobs() []JobRecord {
 	return slices.DeleteFunc(m.srv.Jobs(), func(j JobRecord) bool { return j.Status != jobCreated })
 }

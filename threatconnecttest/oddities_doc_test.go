@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// docs/wire.md, which compares the documentation with the wire, mentions every oddity.
+// docs/wire.md compares the documentation with the wire. It must mention every oddity.
 func TestEveryOddityIsInTheWirePage(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/wire.md")
@@ -36,7 +36,7 @@ func TestEveryOddityIsInTheWirePage(t *testing.T) {
 	}
 	for word := range strings.FieldsFuncSeq(string(page), func(r rune) bool { return r == '`' || r == ' ' || r == '|' || r == '\n' || r == ';' || r == ',' }) {
 		if strings.HasPrefix(word, "Oddity") {
-			assert.Contains(t, names, word, "the page names an oddity that there is not")
+			assert.Contains(t, names, word, "the page names an oddity that does not exist")
 		}
 	}
 }

@@ -17,9 +17,9 @@ func TestOddities(t *testing.T) {
 		odd    Oddity
 		path   string
 		status int
-		match  string // regular expression that matches the response only with the oddity
+		match  string // regular expression that matches only with the oddity
 	}{
-		{name: "ids are strings", odd: OddityStringIDs, path: "/v2/indicators", status: 200, match: `"id":"\d+"`},
+		{name: "IDs are strings", odd: OddityStringIDs, path: "/v2/indicators", status: 200, match: `"id":"\d+"`},
 		{name: "dates have no zone", odd: OddityZonelessDates, path: "/v2/groups", status: 200, match: `"dateAdded":"[-0-9]+T[:0-9]+"`},
 		{name: "dates have an offset", odd: OddityOffsetDates, path: "/v2/groups", status: 200, match: `"dateAdded":"[-0-9]+T[:0-9]+-05:00"`},
 		{
@@ -121,7 +121,7 @@ func TestOdditiesOfEndedBatches(t *testing.T) {
 	objects := file(OddityErrorObjects)
 	assert.Contains(t, objects, `"errorSource":{"type":"File","summary":"D41D8CD98F00B204E9800998ECF8427E : `)
 	assert.Contains(t, objects, `"errorSource":{"type":"Threat","xid":"x-1"}`)
-	assert.Contains(t, objects, `"errorSource":"x-1"`, "an association has no object")
+	assert.Contains(t, objects, `"errorSource":"x-1"`, "an association has a text")
 }
 
 func TestTypeNamesOfBatchFiles(t *testing.T) {

@@ -38,8 +38,8 @@ func TestOwners(t *testing.T) {
 	r.must(401, "POST", "/v2/groups/threats?owner=Feed", `{"name":"x"}`)
 }
 
-// Existing definitions can be seeded again, also from the data of another server, where an empty
-// list differs from nil.
+// Existing definitions can be seeded again, also with data of another server that has empty lists
+// instead of nil.
 func TestDefinitionsAreSeededTwice(t *testing.T) {
 	t.Parallel()
 	records := func() []Record {

@@ -15,16 +15,16 @@ func TestTasksAreRefusedAsThePlatformRefuses(t *testing.T) {
 	r := newRig(t)
 	r.seed(&Owner{Name: "Feed", ReadOnly: true})
 	for name, body := range map[string]string{
-		"no body":                            ``,
-		"not an object":                      `[]`,
-		"no name":                            `{"status":"Deferred"}`,
-		"a blank name":                       `{"name":" "}`,
-		"an unknown status":                  `{"name":"n","status":"Asleep"}`,
-		"a date that is none":                `{"name":"n","dueDate":"soon"}`,
-		"a flag that is none":                `{"name":"n","overdue":"maybe"}`,
-		"a user who is not there":            `{"name":"n","assignee":[{"userName":"nobody"}]}`,
-		"users as text":                      `{"name":"n","assignee":"` + analyst + `"}`,
-		"users as an object, to create with": `{"name":"n","assignee":{"userName":["` + analyst + `"]}}`,
+		"no body":            ``,
+		"not an object":      `[]`,
+		"no name":            `{"status":"Deferred"}`,
+		"a blank name":       `{"name":" "}`,
+		"an unknown status":  `{"name":"n","status":"Asleep"}`,
+		"an invalid date":    `{"name":"n","dueDate":"soon"}`,
+		"an invalid flag":    `{"name":"n","overdue":"maybe"}`,
+		"an unknown user":    `{"name":"n","assignee":[{"userName":"nobody"}]}`,
+		"users as text":      `{"name":"n","assignee":"` + analyst + `"}`,
+		"users as an object": `{"name":"n","assignee":{"userName":["` + analyst + `"]}}`,
 	} {
 		t.Run(name, func(t *testing.T) { r.must(400, "POST", "/v2/tasks", body) })
 	}
@@ -197,13 +197,13 @@ func TestSeedingOfPeopleRefusesWhatThePlatformRefuses(t *testing.T) {
 	t.Parallel()
 	s := New()
 	for name, rec := range map[string]TaskRecord{
-		"an owner that is not there": {Owner: "Nobody", Name: "n"}, "no name": {}, "a wrong status": {Name: "n", Status: "Asleep"},
+		"an unknown owner": {Owner: "Nobody", Name: "n"}, "no name": {}, "a wrong status": {Name: "n", Status: "Asleep"},
 		"an unknown user": {Name: "n", Escalatees: []string{"nobody"}}, "an empty tag": {Name: "n", Tags: []string{""}},
 	} {
 		require.Error(t, s.Seed(&rec), name)
 	}
 	for name, rec := range map[string]VictimRecord{
-		"an owner that is not there": {Owner: "Nobody", Name: "n"}, "no name": {}, "an unknown label": {Name: "n", Labels: []string{"x"}},
+		"an unknown owner": {Owner: "Nobody", Name: "n"}, "no name": {}, "an unknown label": {Name: "n", Labels: []string{"x"}},
 		"an unknown asset": {Name: "n", Assets: []AssetRecord{{Type: "Callsign", Values: []string{"x"}}}},
 		"an empty asset":   {Name: "n", Assets: []AssetRecord{{Type: "Phone", Values: []string{""}}}},
 		"too many values":  {Name: "n", Assets: []AssetRecord{{Type: "Phone", Values: []string{"1", "2"}}}},

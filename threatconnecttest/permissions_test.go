@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// refusals makes requests of every route in one owner.
+// refusals sends requests of every route for one owner.
 type refusals struct {
 	rig
 	owner *owner // owner of the items in the requests

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Events and incidents can be created by name alone, and the platform sets the date. The
+// Events and incidents can be created by name alone; the platform then sets the date. The
 // documentation says that the date is required.
 func TestEventsWithoutADate(t *testing.T) {
 	t.Parallel()
@@ -56,8 +56,8 @@ func TestUploadsWithoutAContentType(t *testing.T) {
 	}
 }
 
-// A list of adversary assets of one kind contains both the field of the kind and the name used in
-// lists of all kinds.
+// A list of adversary assets of one kind contains both the field of that kind and the name from lists
+// of all kinds.
 func TestListsOfAssetsHaveTheirOwnField(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -139,8 +139,8 @@ func TestDataStoreWithASignature(t *testing.T) {
 	w.want(200, tokened)
 }
 
-// The examples of the Java SDK associate two indicators without an association type. The
-// documentation has only DELETE there.
+// The examples of the Java SDK associate two indicators without an association type. The documentation
+// has only DELETE for this path.
 func TestLinksOfIndicatorsWithoutAType(t *testing.T) {
 	t.Parallel()
 	w := stocked(t)
@@ -154,7 +154,7 @@ func TestLinksOfIndicatorsWithoutAType(t *testing.T) {
 	w.want(200, pair)
 }
 
-// A file action is deleted and listed at the path where it was created.
+// A file action is listed and deleted at the path where it was created.
 func TestFileActionsAreDeletedWhereTheyWereMade(t *testing.T) {
 	t.Parallel()
 	w := stocked(t)
@@ -169,8 +169,8 @@ func TestFileActionsAreDeletedWhereTheyWereMade(t *testing.T) {
 	w.want(404, one)
 }
 
-// Clients omit the owner in paths with IDs, which are unique in the instance. The documentation
-// says that such calls apply to the API user's organization.
+// Clients omit the owner in paths with IDs, which are unique in the instance. The documentation says
+// that such calls apply to the API user's organization.
 func TestIDsOfOtherOwners(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)

@@ -16,7 +16,7 @@ func TestTheRateLimit(t *testing.T) {
 			r.must(200, "GET", "/v2/owners", "")
 			time.Sleep(1500 * time.Millisecond)
 		}
-		refused := r.must(429, "GET", "/v2/owners", "") // 4.5 s after the first
+		refused := r.must(429, "GET", "/v2/owners", "") // 4.5 s after the first request
 		assert.Equal(t, "6", refused.header.Get("Retry-After"), "5.5 s, rounded up")
 		assert.Equal(t, "Failure", refused.at("status"))
 		logged := r.srv.Requests()[3]
@@ -44,7 +44,7 @@ func TestTheRateLimit(t *testing.T) {
 	})
 }
 
-// Requests that never arrive because of a fault do not count. All others count, from any client.
+// Requests that do not arrive because of a fault do not count. All others count, from any client.
 func TestWhatTheRateLimitCounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

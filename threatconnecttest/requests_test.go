@@ -122,7 +122,7 @@ func TestTheDurationOfARequest(t *testing.T) {
 	})
 }
 
-// The recorded response is that of the fault, and Status is that of the server's own response.
+// The recorded response is the response of the fault. Status is that of the server's own response.
 func TestAnswersOfFaultsAreRecorded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -150,7 +150,7 @@ func TestAnswersOfFaultsAreRecorded(t *testing.T) {
 	assert.Equal(t, []int{502, 503, 200, 0, 200}, sent)
 }
 
-// Requests that the client cancels or breaks off are recorded, too.
+// Requests that the client cancels or cuts off are recorded, too.
 func TestRequestsThatEndEarlyAreRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -176,11 +176,11 @@ func TestRequestsThatEndEarlyAreRecorded(t *testing.T) {
 		assert.Empty(t, r.srv.Groups("Example Organization"))
 		_, _, err = r.try(r.request("GET", "/v2/owners", "").WithContext(ctx))
 		require.ErrorIs(t, err, mine)
-		assert.Len(t, r.srv.Requests(), 2, "never sent")
+		assert.Len(t, r.srv.Requests(), 2, "the request must not be sent")
 	})
 }
 
-// The log of a public server stays small for all requests.
+// The log of a public server stays small, whatever the requests.
 func TestRecordedHeadsAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -157,7 +157,7 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 			require.ErrorContains(t, err, strings.TrimSuffix(want, " "))
 			require.ErrorContains(t, err, "threatconnecttest: seed: record 1, "+reflect.TypeOf(r).Elem().Name())
 			require.NoError(t, s.Delete(&TagRecord{Name: "first"}))
-			assert.Equal(t, before, s.Data(), "a refused record adds nothing")
+			assert.Equal(t, before, s.Data(), "a refused record must add nothing")
 			require.NoError(t, s.Check())
 		})
 	}
@@ -170,7 +170,7 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 	assert.Nil(t, s.Indicators("Nobody"))
 }
 
-// Kinds share IDs, within a call and across calls.
+// All kinds share one space of IDs, within a call and across calls.
 func TestSeedRefusesAnIDTwice(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]func(id int64) Record{

@@ -29,8 +29,8 @@ func TestSignaturesAreExplained(t *testing.T) {
 	long := strings.Repeat("x", maxHead)
 	for _, tc := range []struct {
 		target string // as sent
-		signed string // string that the client signs; "" for the correct one
-		secret string // key with which the client signs; "" for the correct one
+		signed string // string that the client signs; empty for the correct one
+		secret string // key with which the client signs; empty for the correct one
 		encode func([]byte) string
 		says   string
 	}{
@@ -116,7 +116,7 @@ func TestSignaturesAreExplained(t *testing.T) {
 		},
 		{target: odd, secret: "another", says: unknownMistake},
 		{target: "/api/" + long, signed: "/" + long + ":GET:" + stamp, says: "the path was signed without /api"},
-		{target: "/api/" + long, signed: "/" + long + ":GET:" + stamp, secret: secret + "\n", says: unknownMistake}, // pairs would take too long
+		{target: "/api/" + long, signed: "/" + long + ":GET:" + stamp, secret: secret + "\n", says: unknownMistake}, // combinations would take too long
 	} {
 		want := signing{secret: secret, target: tc.target, method: "GET", stamp: stamp}
 		signed := tc.signed
@@ -187,7 +187,7 @@ func TestRefusalsAreRecorded(t *testing.T) {
 			assert.Contains(t, got.Refusal.String(), tc.says)
 			assert.NotContains(t, got.Refusal.String(), r.srv.SecretKey())
 			got.Refusal.Reason = "changed"
-			assert.NotEqual(t, "changed", r.srv.Requests()[0].Refusal.Reason, "shares no memory")
+			assert.NotEqual(t, "changed", r.srv.Requests()[0].Refusal.Reason, "Requests must return copies")
 		})
 	}
 }

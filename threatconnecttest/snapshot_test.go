@@ -63,7 +63,7 @@ func fullServer(t *testing.T) *Server {
 	return s
 }
 
-// A snapshot copies all mutable data, including fields that will be added later.
+// A snapshot copies all mutable data. The test includes fields that are added later.
 func TestSnapshotsShareNothingThatChanges(t *testing.T) {
 	t.Parallel()
 	s := fullServer(t)
@@ -76,7 +76,7 @@ func TestSnapshotsShareNothingThatChanges(t *testing.T) {
 	}
 }
 
-// Requests change neither a snapshot nor data restored from it before.
+// Requests change neither a snapshot nor data restored from it earlier.
 func TestSnapshotsDoNotChange(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(20)) {
@@ -105,15 +105,15 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 	}
 }
 
-// comparison compares two graphs, which must be equal.
+// comparison compares two object graphs, which must be equal.
 type comparison struct {
 	require.TestingT
-	apart bool // must share no mutable data
+	apart bool // the graphs must share no mutable data
 	seen  map[[2]any]bool
 	set   map[string]bool // by field: whether any value is set
 }
 
-// unchanging are the types whose values never change in place.
+// unchanging contains the types whose values never change in place.
 var unchanging = []reflect.Type{
 	reflect.TypeFor[*groupType](), reflect.TypeFor[*assetKind](), reflect.TypeFor[*indicatorType](),
 	reflect.TypeFor[[]byte](), reflect.TypeFor[json.RawMessage](),

@@ -19,8 +19,8 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// mapStore is an in-memory store and a handle to it. It satisfies the contract of a spool unless
-// faults is set.
+// mapStore is a handle of an in-memory store. It satisfies the contract of a spool unless faults is
+// set.
 type mapStore struct {
 	*mapShared
 	faults spoolFaults
@@ -33,14 +33,14 @@ type mapShared struct {
 	calls   int
 }
 
-// lock counts the calls.
+// lock locks the store and counts the calls.
 func (s *mapShared) lock() {
 	s.mu.Lock()
 	s.calls++
 }
 
-// letOthersIn unlocks the store until other goroutines have made enough calls to observe its state,
-// or there are none.
+// letOthersIn unlocks the store until other goroutines have made enough calls to observe its state, or
+// until there are no others.
 func (s *mapShared) letOthersIn() {
 	for turn, before := 0, s.calls; turn < 500 && s.calls < before+30; turn++ {
 		s.mu.Unlock()
@@ -49,7 +49,7 @@ func (s *mapShared) letOthersIn() {
 	}
 }
 
-// spoolFaults are ways to violate the contract.
+// spoolFaults are violations of the contract of a spool.
 type spoolFaults struct {
 	overwrites, acceptsSame, overwritesEmpty   bool
 	otherExistError, checksThenWrites          bool
@@ -189,7 +189,7 @@ func mapStores(f spoolFaults) func() *mapStore {
 	}
 }
 
-// recorder is a reporter that records the failure of a test instead of failing.
+// recorder is a reporter that records a failure instead of failing the test.
 type recorder struct {
 	*testing.T
 	failure string
@@ -229,29 +229,29 @@ func TestSpoolRefusesNaiveSpools(t *testing.T) {
 		by     string
 		says   string
 	}{
-		"overwrites records":                 {spoolFaults{overwrites: true}, "CreateExisting", "want one that matches fs.ErrExist"},
-		"accepts the same content again":     {spoolFaults{acceptsSame: true}, "CreateExisting", "want one that matches fs.ErrExist"},
-		"overwrites empty records":           {spoolFaults{overwritesEmpty: true}, "CreateExisting", "want one that matches fs.ErrExist"},
-		"another error for existing records": {spoolFaults{otherExistError: true}, "CreateExisting", "want one that matches fs.ErrExist"},
-		"checks, then writes":                {spoolFaults{checksThenWrites: true}, "CreateConcurrently", "more than one"},
-		"writes in place":                    {spoolFaults{writesInPlace: true}, "ReadWhileCreating", "bytes of a record that another handle creates"},
-		"lists temporary records":            {spoolFaults{listsTemporary: true}, "ReadWhileCreating", "which nobody created"},
-		"reads nothing from absent records":  {spoolFaults{readsAbsent: true}, "Absent", "want an error that matches fs.ErrNotExist"},
-		"does not remove absent records":     {spoolFaults{removesOnlyPresent: true}, "Absent", "Remove of a record that does not exist"},
-		"keeps the memory of the parts":      {spoolFaults{keepsParts: true}, "Memory", "share memory"},
-		"returns its own memory":             {spoolFaults{returnsOwn: true}, "Memory", "share memory"},
-		"changes the parts":                  {spoolFaults{clearsParts: true}, "Memory", "changes the parts"},
-		"ignores the context":                {spoolFaults{ignoresContext: true}, "EndedContext", "with an ended context"},
-		"keeps a part when the context ends": {spoolFaults{keepsPartial: true}, "ContextEndsDuringCreate", "bytes of a record"},
-		"lists what it listed before":        {spoolFaults{staleNames: true}, "Names", "Names returns"},
-		"lists the first page of names":      {spoolFaults{firstNames: true}, "Names", "Names returns"},
-		"cuts names off":                     {spoolFaults{shortNames: true}, "Names", "in a store without it"},
-		"loses a part":                       {spoolFaults{dropsLastPart: true}, "Content", "Read(\"record-"},
-		"ends content at a zero":             {spoolFaults{cutsAtZero: true}, "Content", "Read(\"record-"},
-		"removes records with a longer name": {spoolFaults{removesByPrefix: true}, "Absent", "Names returns"},
-		"does not remove":                    {spoolFaults{neverRemoves: true}, "Remove", "Names returns"},
-		"does not take a removed name again": {spoolFaults{neverReuses: true}, "Remove", "Names returns"},
-		"keeps the records of each handle":   {spoolFaults{ownStore: true}, "Names", "Names returns"},
+		"overwrites records":                           {spoolFaults{overwrites: true}, "CreateExisting", "want one that matches fs.ErrExist"},
+		"accepts the same content again":               {spoolFaults{acceptsSame: true}, "CreateExisting", "want one that matches fs.ErrExist"},
+		"overwrites empty records":                     {spoolFaults{overwritesEmpty: true}, "CreateExisting", "want one that matches fs.ErrExist"},
+		"returns another error for existing records":   {spoolFaults{otherExistError: true}, "CreateExisting", "want one that matches fs.ErrExist"},
+		"checks, then writes":                          {spoolFaults{checksThenWrites: true}, "CreateConcurrently", "more than one"},
+		"writes in place":                              {spoolFaults{writesInPlace: true}, "ReadWhileCreating", "bytes of a record that another handle creates"},
+		"lists temporary records":                      {spoolFaults{listsTemporary: true}, "ReadWhileCreating", "which nobody created"},
+		"reads absent records as empty":                {spoolFaults{readsAbsent: true}, "Absent", "want an error that matches fs.ErrNotExist"},
+		"does not remove absent records":               {spoolFaults{removesOnlyPresent: true}, "Absent", "Remove of a record that does not exist"},
+		"keeps the memory of the parts":                {spoolFaults{keepsParts: true}, "Memory", "share memory"},
+		"returns its own memory":                       {spoolFaults{returnsOwn: true}, "Memory", "share memory"},
+		"changes the parts":                            {spoolFaults{clearsParts: true}, "Memory", "changes the parts"},
+		"ignores the context":                          {spoolFaults{ignoresContext: true}, "EndedContext", "with an ended context"},
+		"keeps a partial record when the context ends": {spoolFaults{keepsPartial: true}, "ContextEndsDuringCreate", "bytes of a record"},
+		"lists the same names again":                   {spoolFaults{staleNames: true}, "Names", "Names returns"},
+		"lists the first page of names":                {spoolFaults{firstNames: true}, "Names", "Names returns"},
+		"truncates names":                              {spoolFaults{shortNames: true}, "Names", "in a store without it"},
+		"loses a part":                                 {spoolFaults{dropsLastPart: true}, "Content", "Read(\"record-"},
+		"ends content at a zero byte":                  {spoolFaults{cutsAtZero: true}, "Content", "Read(\"record-"},
+		"removes records with a longer name":           {spoolFaults{removesByPrefix: true}, "Absent", "Names returns"},
+		"does not remove":                              {spoolFaults{neverRemoves: true}, "Remove", "Names returns"},
+		"does not accept a removed name again":         {spoolFaults{neverReuses: true}, "Remove", "Names returns"},
+		"keeps the records of each handle":             {spoolFaults{ownStore: true}, "Names", "Names returns"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,7 +16,7 @@ type fakeTB struct {
 	testing.TB
 	cleanups        []func()
 	errors          []string
-	failed, skipped bool // before NewT's checks
+	failed, skipped bool // before the checks of NewT
 }
 
 func (*fakeTB) Helper()             {}
@@ -43,7 +43,7 @@ func TestWhatNewTFailsFor(t *testing.T) {
 	for name, tc := range map[string]struct {
 		do    func(rig)
 		allow Lapse
-		says  string // of the only failure; "" for none
+		says  string // the only failure; empty for none
 	}{
 		"nothing": {func(r rig) { r.must(200, "GET", "/v2/owners", "") }, 0, ""},
 		"a refused signature": {func(r rig) {
@@ -63,11 +63,11 @@ func TestWhatNewTFailsFor(t *testing.T) {
 			req.Header.Set("Authorization", "TC-Token "+old)
 			require.Equal(r, 401, r.send(req).status)
 		}, 0, ""},
-		"a clock that the test has moved": {func(r rig) {
+		"a clock that the test has changed": {func(r rig) {
 			r.srv.SetClockOffset(3600e9)
 			r.must(401, "GET", "/v2/owners", "")
 		}, 0, ""},
-		"a timestamp of long ago": {func(r rig) {
+		"an old timestamp": {func(r rig) {
 			req := r.request("GET", "/v2/owners", "")
 			req.Header.Set("Timestamp", "1")
 			r.send(req)
@@ -78,12 +78,12 @@ func TestWhatNewTFailsFor(t *testing.T) {
 		"an unknown path": {func(r rig) { r.get("/v2/onwers") }, LapseUnknownRoutes,
 			"request 1, GET /api/v2/onwers, has no endpoint; correct its method and path (Routes lists all), or pass Allow(LapseUnknownRoutes)"},
 		"an unknown method": {func(r rig) { r.do("PATCH", "/v2/owners", "") }, LapseUnknownRoutes, "request 1, PATCH /api/v2/owners, has no endpoint"},
-		"a path that is not below the base": {func(r rig) {
+		"a path outside the base URL": {func(r rig) {
 			req := r.request("GET", "/v2/owners", "")
 			req.URL.Path = "/v2/owners"
 			r.send(req)
 		}, LapseUnknownRoutes, "request 1, GET /v2/owners, has no endpoint"},
-		"a fault that waits": {func(r rig) {
+		"a fault that never matches": {func(r rig) {
 			r.inject(Fault{Kind: FaultReset, Method: "POST", Route: "/v2/batch"})
 		}, LapseUnusedFaults, "fault 1, reset of POST /v2/batch, never struck: it matched 0 requests and Skip is 0; correct its Method, Route or Skip, or remove it, or pass Allow(LapseUnusedFaults)"},
 		"a fault that skips too many": {func(r rig) {
@@ -98,14 +98,14 @@ func TestWhatNewTFailsFor(t *testing.T) {
 			r.inject(Fault{Kind: FaultReset, Route: "/v2/batch"})
 			r.srv.RemoveFault(1)
 		}, LapseUnusedFaults, "fault 1, reset of /v2/batch, never struck"},
-		"a fault before a reset": {func(r rig) {
+		"a fault before Reset": {func(r rig) {
 			r.inject(Fault{Kind: FaultReset})
 			r.srv.Reset()
 		}, LapseUnusedFaults, "fault 1, reset of any request, never struck"},
 		"a fault that struck":      {func(r rig) { r.inject(Fault{Kind: FaultHTML, Times: 3}); r.get("/v2/owners") }, 0, ""},
 		"a fault left to chance":   {func(r rig) { r.inject(Fault{Kind: FaultHTML, Probability: 0.5}) }, 0, ""},
 		"a mix that never strikes": {func(r rig) { r.inject(FaultMix(1, 0, FaultHTML)) }, 0, ""},
-		"a route of the user's own": {func(r rig) {
+		"a route added with Handle": {func(r rig) {
 			require.NoError(r, r.srv.Handle("GET /v3/x", func(http.ResponseWriter, *http.Request, http.HandlerFunc) {}))
 			r.get("/v3/x")
 		}, 0, ""},
@@ -129,8 +129,8 @@ func TestWhatNewTFailsFor(t *testing.T) {
 	}
 }
 
-// A test that stops early may leave faults unused. If the only failure is another lapse, unused
-// faults are reported.
+// A test that stops early may leave faults unused. Unused faults are reported, however, if the only
+// failure is another lapse.
 func TestNewTExcusesTheFaultsOfTestsThatStop(t *testing.T) {
 	t.Parallel()
 	for _, tb := range []*fakeTB{{TB: t, failed: true}, {TB: t, skipped: true}, {TB: t}} {
@@ -177,7 +177,7 @@ func TestListenEndsWithTheTest(t *testing.T) {
 	resp, err := client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
-	assert.Empty(t, tb.end(), "does not wait for an endless response")
+	assert.Empty(t, tb.end(), "the server must not wait for an endless response")
 	_, err = client.Get(strings.TrimSuffix(base, "/api"))
 	require.ErrorContains(t, err, "refused")
 }
@@ -205,7 +205,7 @@ func TestReset(t *testing.T) {
 	for range 2 {
 		assert.Equal(t, fresh, r.must(200, "GET", owners, "").raw)
 	}
-	assert.Equal(t, int64(4), r.srv.Requests()[0].ID, "IDs are not given again")
+	assert.Equal(t, int64(4), r.srv.Requests()[0].ID, "IDs must not be reused")
 }
 
 // A test can reset the server while clients are created and send requests, without data races.

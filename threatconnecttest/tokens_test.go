@@ -48,7 +48,7 @@ func TestRenewalOfTheToken(t *testing.T) {
 	}
 }
 
-// The SDK continues with a renewing token source.
+// The SDK continues with a token source that renews its token.
 func TestTheClientRenewsItsToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

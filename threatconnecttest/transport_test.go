@@ -36,7 +36,7 @@ func TestARoundTripBehavesLikeNetHTTP(t *testing.T) {
 	}{
 		{name: "a body that fails", body: failing{}, change: func(*http.Request) {}, says: "disk gone"},
 		{
-			name:   "a length that lies",
+			name:   "a wrong length",
 			body:   strings.NewReader("{}"),
 			change: func(q *http.Request) { q.ContentLength = 5 },
 			says:   "ContentLength=5 with Body length 2",

@@ -34,7 +34,7 @@ func TestUpdate(t *testing.T) {
 		assert.Equal(t, now, i.LastModified)
 		i.Confidence, i.LastModified = new(2), seedDay
 		require.NoError(t, s.Update(&i))
-		assert.Equal(t, seedDay, i.LastModified, "as in the record")
+		assert.Equal(t, seedDay, i.LastModified, "LastModified is set by the record")
 
 		f, _ := s.Indicator(owner, "File", "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB")
 		f.Summary += " : CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
@@ -147,7 +147,7 @@ func TestUpdateRefusesAndChangesNothing(t *testing.T) {
 	}
 }
 
-// If two parts of a record have the same ID, the second one is new.
+// If two parts of a record have the same ID, the second one gets a new ID.
 func TestUpdateGivesEveryPartItsOwnID(t *testing.T) {
 	t.Parallel()
 	s := New()
@@ -167,7 +167,7 @@ func TestUpdateGivesEveryPartItsOwnID(t *testing.T) {
 }
 
 // An asset that was removed from a group stays removed after an update of its victim. If the update
-// deletes the asset, the removal is forgotten.
+// deletes the asset, the removal is deleted, too.
 func TestUpdateKeepsAssetsOff(t *testing.T) {
 	t.Parallel()
 	s := New()
@@ -188,7 +188,7 @@ func TestUpdateKeepsAssetsOff(t *testing.T) {
 	assert.InDelta(t, 1, r.get(off).at("data", "resultCount"), 0)
 }
 
-// The records of Data contain no associations, which follow them.
+// The records of Data contain no associations, which follow as separate records.
 func TestUpdateTakesWholeData(t *testing.T) {
 	t.Parallel()
 	s := New()
@@ -219,14 +219,14 @@ func TestDelete(t *testing.T) {
 	}
 	for _, r := range gone {
 		require.NoError(t, s.Delete(r))
-		require.Error(t, s.Delete(r), "already deleted")
+		require.Error(t, s.Delete(r), "a second deletion must fail")
 		require.NoError(t, s.Check())
 	}
 	d = s.Data()
 	assert.Empty(t, (&Data{Indicators: d.Indicators, Groups: d.Groups, Tasks: d.Tasks, Victims: d.Victims, Playbooks: d.Playbooks, Metrics: d.Metrics,
 		DataStore: d.DataStore, Tags: d.Tags, Associations: d.Associations}).Records())
 	r := rig{t, s}
-	assert.InDelta(t, 4, r.get("/v2/indicators/deleted").at("data", "resultCount"), 0, "as deleted by a request")
+	assert.InDelta(t, 4, r.get("/v2/indicators/deleted").at("data", "resultCount"), 0, "as if a request had deleted them")
 	for want, r := range map[string]Record{
 		"an owner cannot be deleted": &Owner{Name: "Feed"}, "an indicator type cannot": &IndicatorType{Name: "Host"},
 		"an attribute type cannot": &AttributeType{Name: "Own"},
