@@ -180,8 +180,8 @@ func TestEntry(t *testing.T) {
 	assert.Equal(t, want, e.Failure(7))
 	e.Source.XID, want.Name = "x", "x"
 	assert.Equal(t, want, e.Failure(7))
+	assert.Equal(t, item.Failure{Seq: -1}, new(Entry).Failure(0))
 
-	assert.Empty(t, new(Entry).Failure(7).Name)
 	assert.True(t, Partial(CodeGroupLoss) && Partial(CodeHashMerge) && Partial(CodeHashMergeToo))
 	assert.False(t, Partial(CodeIndicator))
 	const fatal, full = "Encountered an unexpected Exception while processing batch job.", "It would exceed the number of allowed indicators"

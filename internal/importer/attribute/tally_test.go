@@ -334,15 +334,3 @@ func TestCodesSayWhatAnErrorCanBeAbout(t *testing.T) {
 	require.True(t, Full("", limit, "") && Full("", "", limit) && Full(CodeLimit, "", ""))
 	require.False(t, Full(CodeSyntax, fatal, fatal))
 }
-
-func TestFailuresSayWhatEntriesSay(t *testing.T) {
-	t.Parallel()
-	e := Entry{Code: "c", Severity: "s", Reason: "r", Cause: "e", Source: Source{Type: "t", Refs: []string{"a", "b"}}}
-	want := item.Failure{Seq: -1, Type: "t", Name: "a", Code: "c", Severity: "s", Reason: "r", Cause: "e", Job: 7}
-	require.Equal(t, want, e.Failure(7))
-	e.Source.Refs = e.Source.Refs[:1]
-	require.Equal(t, want, e.Failure(7))
-	e.Source.XID, want.Name = "x", "x"
-	require.Equal(t, want, e.Failure(7))
-	require.Equal(t, item.Failure{Seq: -1}, new(Entry).Failure(0))
-}

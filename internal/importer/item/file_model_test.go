@@ -187,16 +187,6 @@ func TestFilesAreCutIntoPartsOfALimit(t *testing.T) {
 	}
 }
 
-func TestKindsOfItems(t *testing.T) {
-	t.Parallel()
-	for _, seq := range []int64{0, 7} {
-		require.Equal(t, Group, KindOf(Groups, seq))
-		require.Equal(t, Indicator, KindOf(Indicators, seq))
-		require.Equal(t, Association, KindOf(Associations, seq))
-		require.Equal(t, Link, KindOf(Associations, ^seq))
-	}
-}
-
 // FuzzPayloads decodes arbitrary text. The result is an error or a file with the same encoding.
 func FuzzPayloads(f *testing.F) {
 	for seed := range scaletest.N(uint64(8)) {

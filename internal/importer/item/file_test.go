@@ -220,33 +220,3 @@ func TestDecode(t *testing.T) {
 		}
 	}
 }
-
-func TestReader(t *testing.T) {
-	t.Parallel()
-	text := binary.AppendUvarint(binary.AppendVarint(nil, -300), 300)
-	r := Reader{B: append(text, 2, 'a', 'b', 1)}
-	require.EqualValues(t, -300, r.Int())
-	require.EqualValues(t, 300, r.Uint())
-	require.Equal(t, "ab", string(r.Bytes(r.Size())))
-	require.Equal(t, []byte{1}, r.B)
-	require.False(t, r.Failed())
-	for name, read := range map[string]func(r *Reader) int{
-		"Int":         func(r *Reader) int { return int(r.Int()) },
-		"Uint":        func(r *Reader) int { return int(r.Uint()) },
-		"Size":        func(r *Reader) int { return r.Size() },
-		"Bytes":       func(r *Reader) int { return len(r.Bytes(4)) },
-		"Bytes below": func(r *Reader) int { return len(r.Bytes(-1)) },
-	} {
-		r := Reader{B: []byte{0x83, 0x80, 0x80}}
-		require.Zero(t, read(&r), name)
-		require.True(t, r.Failed(), name)
-		require.Zero(t, r.Uint(), name)
-	}
-	r = Reader{B: []byte{2, 1}}
-	require.Zero(t, r.Size(), "a size larger than the remaining bytes")
-	require.True(t, r.Failed())
-	r = Reader{B: []byte{1, 1}}
-	require.Equal(t, 1, r.Size())
-	require.Equal(t, []byte{1}, r.Bytes(1))
-	require.False(t, r.Failed())
-}

@@ -1,168 +1,105 @@
 package item
 
 import (
+	"strconv"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-func TestKinds(t *testing.T) {
+func TestKindsOfItems(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, Group, KindOf(Groups, 0))
-	assert.Equal(t, Indicator, KindOf(Indicators, 0))
-	assert.Equal(t, Association, KindOf(Associations, 0))
-	assert.Equal(t, Link, KindOf(Associations, ^0))
-}
-
-func TestLinkKey(t *testing.T) {
-	t.Parallel()
-	ends := []End{{"", "a"}, {"", "b"}, {"Host", "a"}, {"Host", "b"}, {"File", "a"}}
-	keys := map[string][2]End{}
-	for _, kind := range []string{"", "uses"} {
-		for i, a := range ends {
-			for _, b := range ends[i:] {
-				key := LinkKey(a, b, kind)
-				assert.Equal(t, key, LinkKey(b, a, kind), "the other direction")
-				other, known := keys[key]
-				assert.False(t, known, "%v has the key of %v", [2]End{a, b}, other)
-				keys[key] = [2]End{a, b}
-			}
-		}
+	for _, seq := range []int64{0, 7} {
+		require.Equal(t, Group, KindOf(Groups, seq))
+		require.Equal(t, Indicator, KindOf(Indicators, seq))
+		require.Equal(t, Association, KindOf(Associations, seq))
+		require.Equal(t, Link, KindOf(Associations, ^seq))
 	}
 }
 
-func TestSum(t *testing.T) {
+func TestNamesOfItems(t *testing.T) {
 	t.Parallel()
-	host := Encoded{Section: Indicators, JSON: []byte(`{"type":"Host"}`)}
-	with := func(change func(*Encoded)) *Encoded {
-		e := host
-		change(&e)
-		return &e
-	}
-	sequences := map[string][]*Encoded{
-		"none":          {},
-		"one":           {&host},
-		"two":           {&host, &host},
-		"refused":       {nil},
-		"refused first": {nil, &host},
-		"refused last":  {&host, nil},
-		"section":       {with(func(e *Encoded) { e.Section = Groups })},
-		"text":          {with(func(e *Encoded) { e.JSON = []byte(`{"type":"Hose"}`) })},
-		"ref":           {with(func(e *Encoded) { e.Refs = []string{"ab"} })},
-		"refs":          {with(func(e *Encoded) { e.Refs = []string{"a", "b"} })},
-		"listed":        {with(func(e *Encoded) { e.Listed = []Listed{{End: End{"Host", "a"}}} })},
-		"listed type":   {with(func(e *Encoded) { e.Listed = []Listed{{End: End{"File", "a"}}} })},
-		"listed name":   {with(func(e *Encoded) { e.Listed = []Listed{{End: End{"Host", "b"}}} })},
-	}
-	sum := func(s *Summer, items []*Encoded) (sum Sum) {
-		for _, e := range items {
-			sum = s.Next(sum, e)
-		}
-		return sum
-	}
-	var one Summer
-	seen := map[Sum]string{}
-	for name, items := range sequences {
-		got := sum(&one, items)
-		assert.Equal(t, sum(&Summer{}, items), got, "%s: the sum depends on earlier sums", name)
-		other, known := seen[got]
-		assert.False(t, known, "%s has the sum of %s", name, other)
-		seen[got] = name
-	}
-	excluded := with(func(e *Encoded) { e.Listed = []Listed{{End{"Host", "a"}, "a reason"}} })
-	assert.Equal(t, sum(&one, sequences["listed"]), sum(&one, []*Encoded{excluded}), "the list of exclusions may change")
-}
-
-func TestNameOf(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		json string
-		want Name
-	}{
-		"host": {
-			`{"type":"Host","summary":"a.example","rating":3,"xid":"x","tag":[{"name":"t"}]}`,
-			Name{Type: "Host", Ref: "a.example", XID: "x"},
-		},
-		"file of one hash": {`{"type":"File","summary":"AA"}`, Name{Type: "File", Ref: "AA"}},
-		"file": {
-			`{"type":"File","summary":"AA : BB"}`,
-			Name{Type: "File", Ref: "AA : BB", Hashes: []string{"AA", "BB"}},
-		},
-		"no file": {`{"type":"Host","summary":"AA : BB"}`, Name{Type: "Host", Ref: "AA : BB"}},
-		"custom": {
-			`{"type":"Key","Hive":"H","name":"N","rating":1,"later":"no"}`,
-			Name{Type: "Key", Ref: "H : N", Values: []string{"H", "N"}},
-		},
-		"custom with a description": {
-			`{"type":"Key","Hive":"H","description":"no","other":"no"}`,
-			Name{Type: "Key", Ref: "H", Values: []string{"H"}},
-		},
-		"a text before the type": {`{"other":"no","type":"Key","summary":"S"}`, Name{Type: "Key", Ref: "S"}},
-		"group": {
-			`{"name":"N","type":"Adversary","eventDate":"no","xid":"x"}`,
-			Name{Type: "Adversary", Ref: "x", Title: "N"},
-		},
-		"association": {
-			`{"type_1":"Host","ref_1":"a","type_2":"Address","ref_2":"b","associationType":"no"}`,
-			Name{Type: "Host", Ref: "a", Hashes: []string{"b"}},
-		},
-		"association of groups": {`{"ref_1":"a","ref_2":"b"}`, Name{Ref: "a", Hashes: []string{"b"}}},
+	for text, want := range map[string]Name{
+		`{"type":"Host","summary":"a.example","xid":"i-1","description":"d"}`:                                  {Type: "Host", Ref: "a.example", XID: "i-1"},
+		`{"type":"Host","rating":3,"summary":"a.example"}`:                                                     {Type: "Host", Ref: "a.example"},
+		`{"type":"File","summary":"AA : BB : CC","xid":"i-1"}`:                                                 {Type: "File", Ref: "AA : BB : CC", XID: "i-1", Hashes: []string{"AA", "BB", "CC"}},
+		`{"type":"Host","summary":"AA : BB"}`:                                                                  {Type: "Host", Ref: "AA : BB"},
+		`{"other":"no","type":"Key","summary":"S"}`:                                                            {Type: "Key", Ref: "S"},
+		`{"type":"File","summary":"AA"}`:                                                                       {Type: "File", Ref: "AA"},
+		`{"type":"Mutex","summary":"a : b"}`:                                                                   {Type: "Mutex", Ref: "a : b"},
+		`{"type":"Mutex","summary":"Gl\"\u00e9"}`:                                                              {Type: "Mutex", Ref: `Gl"é`},
+		`{"name":"n","type":"Threat","xid":"x-1","eventDate":"e"}`:                                             {Type: "Threat", Ref: "x-1", Title: "n"},
+		`{"type_1":"Host","ref_1":"a","type_2":"URL","ref_2":"u","associationType":"URL Host"}`:                {Type: "Host", Ref: "a", Hashes: []string{"u"}},
+		`{"ref_1":"x-1","ref_2":"x-2"}`:                                                                        {Ref: "x-1", Hashes: []string{"x-2"}},
+		`{"type":"Coin","Net":"btc","Wallet":"1","xid":"c-1","note":"n"}`:                                      {Type: "Coin", Ref: "btc : 1", XID: "c-1", Values: []string{"btc", "1"}},
+		`{"type":"Coin","value1":"v","description":"d","value2":"w"}`:                                          {Type: "Coin", Ref: "v", Values: []string{"v"}},
+		`{"type":"Coin","value1":"v","rating":3,"value2":"w"}`:                                                 {Type: "Coin", Ref: "v", Values: []string{"v"}},
+		`{"type":"Coin","name":"v"}`:                                                                           {Type: "Coin", Ref: "v", Values: []string{"v"}},
+		`{"type":"Coin","source":"s","firstSeen":"f","lastSeen":"l"}`:                                          {Type: "Coin"},
+		`{"type":"Coin","externalDateAdded":"s","externalDateExpires":"f","externalLastModified":"l","x":"y"}`: {Type: "Coin"},
+		`{}`:      {},
+		`nothing`: {},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			assert.Equal(t, test.want, NameOf([]byte(test.json)))
-		})
+		require.Equal(t, want, NameOf([]byte(text)), text)
 	}
 }
 
-func TestCounts(t *testing.T) {
+func TestKeysOfLinks(t *testing.T) {
+	t.Parallel()
+	a, b := End{"Host", "a"}, End{"", "x"}
+	require.Equal(t, LinkKey(a, b, ""), LinkKey(b, a, ""), "in either direction")
+	require.Equal(t, LinkKey(End{"Host", "a"}, End{"Host", "b"}, "k"), LinkKey(End{"Host", "b"}, End{"Host", "a"}, "k"))
+	seen := make(map[string]bool)
+	for _, ends := range [][2]End{{a, b}, {a, a}, {b, b}, {a, {"", "y"}}, {{"Mutex", "a"}, b}, {{"a", "Host"}, b}, {{"", "a"}, {"Host", "x"}}} {
+		for _, kind := range []string{"", "k", "K"} {
+			key := LinkKey(ends[0], ends[1], kind)
+			require.False(t, seen[key], key)
+			seen[key] = true
+		}
+	}
+}
+
+func TestOutcomesAddUp(t *testing.T) {
 	t.Parallel()
 	var c Counts
-	c.Add(Succeeded, 1)
-	c.Add(Failed, 2)
-	c.Add(Unprocessed, 3)
-	c.Add(Unknown, 4)
-	require.Equal(t, Counts{Succeeded: 1, Failed: 2, Unprocessed: 3, Unknown: 4}, c)
-	require.EqualValues(t, 10, c.Total())
-	c.Plus(Counts{10, 20, 30, 40})
-	require.Equal(t, Counts{11, 22, 33, 44}, c)
+	for v, n := range map[Verdict]int64{Succeeded: 1, Failed: 20, Unprocessed: 300, Unknown: 4000, 77: 50000} {
+		c.Add(v, n)
+	}
+	require.Equal(t, Counts{Succeeded: 1, Failed: 20, Unprocessed: 300, Unknown: 54000}, c)
+	require.EqualValues(t, 54321, c.Total())
+	c.Plus(c)
+	require.Equal(t, Counts{Succeeded: 2, Failed: 40, Unprocessed: 600, Unknown: 108000}, c)
+
+	a := Outcome{Kinds: [Kinds]Counts{{Succeeded: 1}, {Failed: 2}, {Unknown: 3}, {Unprocessed: 4}}, Contents: Counts{Failed: 5}, Jobs: 6, Bytes: 7, More: 8, Lost: []int64{9}}
+	a.Failures = make([]Failure, MaxFailures-1)
+	b := a
+	b.Failures = []Failure{{Seq: 1}, {Seq: 2}}
+	a.Plus(&b)
+	require.Equal(t, [Kinds]Counts{{Succeeded: 2}, {Failed: 4}, {Unknown: 6}, {Unprocessed: 8}}, a.Kinds)
+	require.Equal(t, Counts{Failed: 10}, a.Contents)
+	require.Equal(t, []int64{12, 14, 17}, []int64{a.Jobs, a.Bytes, a.More}, "one failure exceeds the limit")
+	require.Equal(t, []int64{9, 9}, a.Lost)
+	require.Len(t, a.Failures, MaxFailures)
+	require.EqualValues(t, 1, a.Failures[MaxFailures-1].Seq, "the first are kept")
+	require.Equal(t, Counts{Succeeded: 2, Failed: 4, Unknown: 6}, a.Total(), "links are not items")
 }
 
-func TestOutcome(t *testing.T) {
+func TestReasonsAreFew(t *testing.T) {
 	t.Parallel()
-	o := Outcome{Contents: Counts{Failed: 1}, Jobs: 1, Bytes: 10, More: 1, Lost: []int64{7}}
-	o.Kinds[Indicator].Succeeded = 1
-	d := Outcome{Contents: Counts{Failed: 2}, Jobs: 2, Bytes: 20, More: 2, Lost: []int64{8}}
-	d.Kinds[Indicator].Succeeded, d.Kinds[Group].Failed, d.Kinds[Association].Unknown, d.Kinds[Link].Failed = 1, 2, 4, 8
-	for range MaxFailures {
-		o.Note(Failure{Seq: 1})
+	var total Totals
+	for n := range MaxReasons + 5 {
+		total.Exclude(Group, strconv.Itoa(n))
+		total.Exclude(Link, "0")
 	}
-	d.Note(Failure{Seq: 2})
-	assert.Len(t, d.Failures, 1)
-	o.Plus(&d)
-	assert.Equal(t, Counts{Succeeded: 2, Failed: 2, Unknown: 4}, o.Total(), "without links")
-	assert.EqualValues(t, 8, o.Kinds[Link].Failed)
-	assert.Equal(t, Counts{Failed: 3}, o.Contents)
-	assert.EqualValues(t, 3, o.Jobs)
-	assert.EqualValues(t, 30, o.Bytes)
-	assert.Equal(t, []int64{7, 8}, o.Lost)
-	assert.Len(t, o.Failures, MaxFailures)
-	assert.EqualValues(t, 4, o.More, "1 + 2 + the failure beyond the limit")
-}
+	require.Len(t, total.Reasons, MaxReasons+1, "all other reasons share one count")
+	require.EqualValues(t, MaxReasons+6, total.Reasons["0"])
+	require.EqualValues(t, 1, total.Reasons[strconv.Itoa(MaxReasons-1)])
+	require.EqualValues(t, 5, total.Reasons[OtherReasons])
+	require.Equal(t, [Kinds]int64{Group: MaxReasons + 5, Link: MaxReasons + 5}, total.Excluded)
 
-func TestReasonsAreLimited(t *testing.T) {
-	t.Parallel()
-	var totals Totals
-	for i := range MaxReasons + 2 {
-		totals.Exclude(Indicator, string(rune('A'+i)))
-	}
-	totals.Exclude(Group, "A")
-	assert.Len(t, totals.Reasons, MaxReasons+1)
-	assert.EqualValues(t, 2, totals.Reasons[OtherReasons])
-	assert.EqualValues(t, 2, totals.Reasons["A"], "a known reason")
-	assert.Equal(t, [Kinds]int64{Indicator: MaxReasons + 2, Group: 1}, totals.Excluded)
-	clone := totals.Clone()
-	clone.Exclude(Indicator, "A")
-	assert.EqualValues(t, 2, totals.Reasons["A"], "the clone shares no reasons")
+	c := total.Clone()
+	total.Exclude(Link, "0")
+	require.EqualValues(t, MaxReasons+6, c.Reasons["0"], "the clone shares nothing")
+	require.EqualValues(t, MaxReasons+5, c.Excluded[Link])
+	require.Nil(t, new(Totals).Clone().Reasons)
 }
