@@ -55,6 +55,7 @@ func FuzzRequests(f *testing.F) {
 		if strings.HasPrefix(w.Header().Get("Content-Type"), "application/json") {
 			require.True(t, json.Valid(w.Body.Bytes()), w.Body.String())
 		}
+		require.NoError(t, s.Check())
 	})
 }
 
