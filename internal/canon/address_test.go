@@ -11,7 +11,7 @@ func TestAddress(t *testing.T) {
 	const loose = "is not four decimal numbers"
 	runCanonicalCases(t, Address, []canonicalCase{
 		{name: "IPv4 stays", in: "192.0.2.1", want: "192.0.2.1"},
-		{name: "white space around it goes", in: " 192.0.2.1 \r\n", want: "192.0.2.1"},
+		{name: "white space around it is removed", in: " 192.0.2.1 \r\n", want: "192.0.2.1"},
 		{name: "short IPv6 gets eight groups", in: "2001:db8::1", want: "2001:db8:0:0:0:0:0:1"},
 		{name: "IPv6 in capitals and with leading zeros becomes plain", in: "2001:0DB8:0000:0000:0000:0000:0000:000A", want: "2001:db8:0:0:0:0:0:a"},
 		{name: "eight groups stay", in: "2001:db8:0:0:0:0:0:1", want: "2001:db8:0:0:0:0:0:1"},
@@ -20,7 +20,7 @@ func TestAddress(t *testing.T) {
 		{name: "IPv4 mapped into IPv6 in hexadecimal becomes IPv4", in: "::FFFF:C000:201", want: "192.0.2.1"},
 		{name: "IPv4 at the end of any other IPv6 is written in hexadecimal", in: "64:ff9b::192.0.2.1", want: "64:ff9b:0:0:0:0:c000:201"},
 
-		{name: "nothing is refused", in: " ", rule: "is blank"},
+		{name: "a blank value is refused", in: " ", rule: "is blank"},
 		{name: "leading zeros are refused", in: "192.0.02.1", rule: loose},
 		{name: "octal is refused", in: "0300.0000.0002.0001", rule: loose},
 		{name: "a hexadecimal integer is refused", in: "0xC0000201", rule: loose},
@@ -46,12 +46,12 @@ func TestCIDR(t *testing.T) {
 		{name: "an IPv4 block stays", in: "192.0.2.0/24", want: "192.0.2.0/24"},
 		{name: "a block of one address stays", in: "192.0.2.1/32", want: "192.0.2.1/32"},
 		{name: "the whole of IPv4 stays", in: "0.0.0.0/0", want: "0.0.0.0/0"},
-		{name: "white space around it goes", in: " 192.0.2.0/24\n", want: "192.0.2.0/24"},
+		{name: "white space around it is removed", in: " 192.0.2.0/24\n", want: "192.0.2.0/24"},
 		{name: "a short IPv6 block gets eight groups", in: "2001:db8::/32", want: "2001:db8:0:0:0:0:0:0/32"},
 		{name: "capitals and leading zeros become plain", in: "2001:0DB8:0010:0000:0000:0000:0000:0000/48", want: "2001:db8:10:0:0:0:0:0/48"},
 		{name: "the whole of IPv6 gets eight groups", in: "::/0", want: "0:0:0:0:0:0:0:0/0"},
 
-		{name: "nothing is refused", in: "", rule: "has no length"},
+		{name: "an empty value is refused", in: "", rule: "has no length"},
 		{name: "an address is refused", in: "192.0.2.1", rule: "has no length"},
 		{name: "bits after the length are refused", in: "192.0.2.1/24", rule: "has an address that is not the first"},
 		{name: "bits after the length of IPv6 are refused", in: "2001:db8::1/32", rule: "has an address that is not the first"},

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// canonicalSeeds are valid and invalid values of every type.
+// canonicalSeeds returns valid and invalid values of every type.
 func canonicalSeeds() []string {
 	return []string{
 		"", " ", ".", "..", "-", "www.example.com", "WWW.Example.COM.", "münchen.example", "xn--mnchen-3ya.example",
@@ -36,7 +36,7 @@ func canonicalSeeds() []string {
 	}
 }
 
-// canonicalFunctions are the functions of one value.
+// canonicalFunctions returns the functions with one value, by name.
 func canonicalFunctions() map[string]func(string) (string, error) {
 	return map[string]func(string) (string, error){
 		"Address":       Address,
@@ -56,7 +56,8 @@ func canonicalFunctions() map[string]func(string) (string, error) {
 	}
 }
 
-// FuzzCanonical checks properties of every canonical form of one value.
+// FuzzCanonical checks that canonical forms are valid UTF-8 and stay as they are, and that errors do not
+// contain the value.
 func FuzzCanonical(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -78,7 +79,8 @@ func FuzzCanonical(f *testing.F) {
 	})
 }
 
-// FuzzHost compares host names with the standard library and the plain IDNA profile.
+// FuzzHost checks the form of host names, compares them with idna.Lookup, and uses them in URLs and email
+// addresses.
 func FuzzHost(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -98,13 +100,13 @@ func FuzzHost(f *testing.F) {
 		}
 		require.Regexp(t, `\.([a-z]{2,}|xn--[a-z0-9-]+)$`, out, "the form of a top-level domain")
 		if lookup, err := idna.Lookup.ToASCII(strings.TrimSpace(s)); err == nil {
-			assert.Equal(t, strings.TrimSuffix(lookup, "."), out, "the stricter profile agrees where it accepts")
+			assert.Equal(t, strings.TrimSuffix(lookup, "."), out, "idna.Lookup returns the same name if it accepts it")
 		}
 		viaURL, err := URL("http://" + out + "/")
-		require.NoError(t, err, "a host is valid in a URL")
+		require.NoError(t, err, "a host must be valid in a URL")
 		assert.Equal(t, "http://"+out+"/", viaURL)
 		viaEmail, err := EmailAddress("user@" + out)
-		require.NoError(t, err, "a host is valid in an email address")
+		require.NoError(t, err, "a host must be valid in an email address")
 		assert.Equal(t, "user@"+out, viaEmail)
 	})
 }
@@ -162,7 +164,8 @@ func FuzzIP(f *testing.F) {
 	})
 }
 
-// FuzzRegistryKey checks that a registry key survives its summary or is refused.
+// FuzzRegistryKey checks that SplitRegistrySummary reverses JoinRegistrySummary, which refuses only
+// ambiguous summaries.
 func FuzzRegistryKey(f *testing.F) {
 	f.Add(`HKLM\Software`, "Version", "REG_SZ")
 	f.Add(`HKCU\a : b`, "", "reg_dword")
@@ -189,7 +192,7 @@ func FuzzRegistryKey(f *testing.F) {
 	})
 }
 
-// FuzzFileSummary checks that split and join are inverse.
+// FuzzFileSummary checks that SplitFileSummary reverses JoinFileSummary.
 func FuzzFileSummary(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -283,7 +286,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// requireRefused checks that err is an *Error that does not contain the value.
+// requireRefused checks that err is a complete *Error, which does not contain a value longer than 24 bytes.
 func requireRefused(t *testing.T, err error, value string) {
 	t.Helper()
 	var refusal *Error

@@ -8,9 +8,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// TestThreatCanonicalFormsTimeGrowsLinearly passes values of each pattern to every canonical form:
-// twice the length takes less than three times as long. It is not parallel, because it measures
-// time.
+// TestThreatCanonicalFormsTimeGrowsLinearly calls every function with values of each pattern. A value
+// of twice the length must take less than three times as long. The test is not parallel because it
+// measures time.
 func TestThreatCanonicalFormsTimeGrowsLinearly(t *testing.T) {
 	one := func(f func(string) (string, error)) func(string) { return func(s string) { _, _ = f(s) } }
 	forms := map[string]func(string){

@@ -22,9 +22,9 @@ func TestHash(t *testing.T) {
 		{name: "an MD5 in lower case gets capitals", in: strings.ToLower(emptyMD5), want: emptyMD5},
 		{name: "a SHA-1 gets capitals", in: strings.ToLower(emptySHA1), want: emptySHA1},
 		{name: "a SHA-256 gets capitals", in: strings.ToLower(emptySHA256), want: emptySHA256},
-		{name: "white space around it goes", in: " " + emptyMD5 + "\n", want: emptyMD5},
+		{name: "white space around it is removed", in: " " + emptyMD5 + "\n", want: emptyMD5},
 
-		{name: "nothing is refused", in: "", rule: "is not hexadecimal"},
+		{name: "an empty value is refused", in: "", rule: "is not hexadecimal"},
 		{name: "31 digits are refused", in: emptyMD5[1:], rule: "is not 32, 40 or 64 digits long"},
 		{name: "33 digits are refused", in: emptyMD5 + "0", rule: "is not 32, 40 or 64 digits long"},
 		{name: "a SHA-512 is refused", in: emptySHA256 + emptySHA256, rule: "is not 32, 40 or 64 digits long"},
@@ -58,8 +58,8 @@ func TestSplitFileSummary(t *testing.T) {
 		{name: "no spaces", in: emptyMD5 + ":" + emptySHA1, md5: emptyMD5, sha1: emptySHA1},
 		{name: "hashes out of order", in: emptySHA256 + " : " + emptyMD5, md5: emptyMD5, sha256: emptySHA256},
 		{name: "two of one kind are refused", in: emptyMD5 + " : " + emptyMD5, rule: "has two hashes of one kind"},
-		{name: "no hash is refused", in: " :  : ", rule: "has no hash"},
-		{name: "nothing is refused", in: "", rule: "has no hash"},
+		{name: "a missing hash is refused", in: " :  : ", rule: "has no hash"},
+		{name: "an empty value is refused", in: "", rule: "has no hash"},
 		{name: "a cut hash is refused", in: emptyMD5 + " : " + emptySHA1[1:], rule: "is not 32, 40 or 64 digits long"},
 		{name: "text is refused", in: emptyMD5 + " : none", rule: "is not hexadecimal"},
 	} {

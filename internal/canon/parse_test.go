@@ -78,7 +78,7 @@ func TestParse(t *testing.T) {
 		{name: "a file summary", in: emptyMD5 + " :  : " + emptySHA256, kind: TypeFile, want: [3]string{emptyMD5, "", emptySHA256}},
 		{name: "a file summary with an empty place in front", in: " : " + emptySHA1 + " : ", kind: TypeFile, want: [3]string{"", emptySHA1}},
 		{name: "an ASN", in: "ASN64496", kind: TypeASN, want: [3]string{"ASN64496"}},
-		{name: "an ASN with one N less", in: "as 64496", kind: TypeASN, want: [3]string{"ASN64496"}},
+		{name: "an ASN with one N fewer", in: "as 64496", kind: TypeASN, want: [3]string{"ASN64496"}},
 		{
 			name: "a registry key",
 			in:   `HKLM\SOFTWARE\.NETFramework : V : REG_SZ`,
@@ -107,7 +107,7 @@ func TestParseRefuses(t *testing.T) {
 	const unknown, urlOrPath, loose = "is not recognized", "is not recognized: it may be a URL without its scheme", "is not four decimal numbers"
 	const topLevel = "has a last label that is not two or more letters"
 	for _, tc := range []struct{ name, in, rule string }{
-		{"nothing", "", "is blank"},
+		{"an empty value", "", "is blank"},
 		{"white space", " \n", "is blank"},
 		{"quotes around nothing", `""`, "is blank"},
 		{"a word", "example", unknown},
@@ -168,8 +168,8 @@ func TestParseRefuses(t *testing.T) {
 		{"a version of a program", "OpenSSH_6.4p1", topLevel},
 		{"a file whose extension has a digit", "invoice.7z", topLevel},
 		{"an abbreviation", "B.V.", topLevel},
-		{"a hash behind a byte order mark", "\ufeff" + emptyMD5, "holds an invisible character"},
-		{"a host behind a byte order mark", "\ufeffwww.example.com", "holds an invisible character"},
+		{"a hash after a byte order mark", "\ufeff" + emptyMD5, "holds an invisible character"},
+		{"a host after a byte order mark", "\ufeffwww.example.com", "holds an invisible character"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -208,7 +208,7 @@ func TestParseRefusesWhatATypographicQuoteStandsAtTheEndOf(t *testing.T) {
 	}
 }
 
-// Extensions are refused as last labels, so none of them may be a top-level domain.
+// A name that ends in a file extension is refused, so no extension may be a top-level domain.
 func TestNoFileExtensionIsATopLevelDomain(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("parse.go")
