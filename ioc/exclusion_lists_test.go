@@ -21,7 +21,7 @@ func TestPlainListsThatCannotBeReadAddNothing(t *testing.T) {
 		in   io.Reader
 		want string
 	}{
-		"a value that is none":          {strings.NewReader("ok.org\n\nsecret value\n"), `ioc: list "ours.txt", line 3: indicator is not recognized`},
+		"an unrecognized value":         {strings.NewReader("ok.org\n\nsecret value\n"), `ioc: list "ours.txt", line 3: indicator is not recognized`},
 		"a single label":                {strings.NewReader("ok.org\r\nsecret"), `list "ours.txt", line 2: `},
 		"a wildcard":                    {strings.NewReader("*.secret.org"), `list "ours.txt", line 1: host name holds a wildcard`},
 		"a file name":                   {strings.NewReader("secret.exe"), `list "ours.txt", line 1: `},
@@ -29,7 +29,7 @@ func TestPlainListsThatCannotBeReadAddNothing(t *testing.T) {
 		"a comment without white space": {strings.NewReader("ok.org#secret"), `list "ours.txt", line 1: `},
 		"a line that is too long":       {strings.NewReader("ok.org\nhttp://ok.org/" + strings.Repeat("secret", 1000)), `list "ours.txt", line 2: is longer than 4096 bytes`},
 		"UTF-16":                        {strings.NewReader("\xff\xfes\x00e\x00"), `list "ours.txt", line 1: is not valid UTF-8`},
-		"a byte order mark later":       {strings.NewReader("ok.org\n\ufeffsecret.org"), `list "ours.txt", line 2: `},
+		"a later byte order mark":       {strings.NewReader("ok.org\n\ufeffsecret.org"), `list "ours.txt", line 2: `},
 		"a read error":                  {io.MultiReader(strings.NewReader("ok.org\nsecr"), iotest.ErrReader(errBroken)), `list "ours.txt", after line 1: connection reset`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestPlainListsAreReadToTheirLimits(t *testing.T) {
 	assert.Len(t, x.Lists(), 2)
 }
 
-// The reason names the first list that has an entry, whatever the sizes of the lists are.
+// The reason names the first list that has an entry, regardless of the sizes of the lists.
 func TestTheReasonNamesTheFirstList(t *testing.T) {
 	t.Parallel()
 	for _, lists := range [][]string{
@@ -187,7 +187,7 @@ func TestListsAreReadInLinearTime(t *testing.T) {
 	}
 }
 
-// numbered returns n lines with three numbers each.
+// numbered formats three numbers n times.
 func numbered(n int, format string) string {
 	var b strings.Builder
 	for i := range n {
@@ -196,7 +196,7 @@ func numbered(n int, format string) string {
 	return b.String()
 }
 
-// nested returns texts of about n bytes in total, each a prefix of the next.
+// nested returns texts of 1 to 128 equal letters, about n bytes in total.
 func nested(n int) []string {
 	var texts []string
 	for sum := 0; sum < n; sum += 64 {

@@ -49,7 +49,7 @@ func TestWarningListsExcludeWhatTheyExcludeInMISP(t *testing.T) {
 			map[string]Type{"WWW.Caps.org": TypeMutex, "d41d8cd98f00b204e9800998ecf8427f": TypeMutex, "run.php": TypeHost},
 			map[string]Type{"WWW.CAPS.org": TypeMutex},
 		},
-		"string of addresses that the list is not about": {
+		"string of addresses in a list of mutexes": {
 			warningJSON("string", []string{"mutex"}, "8.8.8.8"),
 			map[string]Type{"8.8.8.8": TypeMutex},
 			map[string]Type{"8.8.8.8": TypeAddress},
@@ -85,7 +85,7 @@ func TestWarningListsExcludeWhatTheyExcludeInMISP(t *testing.T) {
 			map[string]Type{"evil.zip": TypeHost, "http://a.evil.mov/": TypeURL},
 			map[string]Type{"zip.org": TypeHost},
 		},
-		"hostname that no host has": {
+		"hostname that is invalid": {
 			warningJSON("hostname", all, "x1-.org", "a_-.org"),
 			nil,
 			map[string]Type{"org.net": TypeHost, "x1.org": TypeHost},
@@ -195,7 +195,7 @@ func TestWarningListsThatCannotBeReadAddNothing(t *testing.T) {
 		"a delimiter beyond ASCII":  {warningJSON("regex", nil, "ésecreté"), `entry 1: has no delimiter`},
 		"no closing delimiter":      {warningJSON("regex", nil, `(secret`), `entry 1: has no closing delimiter`},
 		"an unknown modifier":       {warningJSON("regex", nil, `/secret/x`), `entry 1: has a modifier other than`},
-		"a block that is none":      {warningJSON("cidr", nil, "8.8.8.8", "secret.org"), `warning list "w", entry 2: is not an address or a block`},
+		"an invalid block":          {warningJSON("cidr", nil, "8.8.8.8", "secret.org"), `warning list "w", entry 2: is not an address or a block`},
 		"a zone":                    {warningJSON("cidr", nil, "fe80::1%secret"), `entry 1: is not an address or a block`},
 		"a host with a path":        {warningJSON("hostname", nil, "secret.org/x"), `warning list "w", entry 1: host name holds a path`},
 		"a host of dots":            {warningJSON("hostname", nil, "ok.org", ".."), `entry 2: host name is blank`},

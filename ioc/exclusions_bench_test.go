@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// listedHost returns the i-th host of the benchmark lists.
+// listedHost returns the n-th host of the benchmark lists.
 func listedHost(n int) string { return fmt.Sprintf("%x.site-%d.com", uint64(n)*2654435761%4096, n) }
 
 func million(b *testing.B) []string {

@@ -20,7 +20,7 @@ import (
 
 const onList = "on list ours.txt"
 
-// excluding returns Exclusions with a list.
+// excluding adds a list of values to x, and returns x.
 func excluding(t testing.TB, x *Exclusions, values ...string) *Exclusions {
 	t.Helper()
 	require.NoError(t, x.AddList("ours.txt", strings.NewReader(strings.Join(values, "\n"))))
@@ -161,7 +161,7 @@ func TestExclusionsExcludeWhatMustNotBeShared(t *testing.T) {
 			assert.Equal(t, want != "", exclude, reason)
 			assert.Contains(t, reason, want)
 			reasonAsGiven, _ := x.Exclude(string(v.Type), in)
-			assert.Equal(t, reason, reasonAsGiven, "for the value as given")
+			assert.Equal(t, reason, reasonAsGiven, "the canonical value and the value as given have the same reason")
 		})
 	}
 }
@@ -244,27 +244,27 @@ func TestExclusionsKnowFilesByEveryHash(t *testing.T) {
 func TestExclusionsFailClosed(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ typ, value, want string }{
-		"a URL without a host":            {"URL", "http:///x", "cannot be checked: URL host is blank"},
-		"a URL with a broken host":        {"URL", "http://[::1/x", "cannot be checked: URL host"},
-		"a defanged host":                 {"Host", "www[.]evil[.]org", "cannot be checked: host name is defanged"},
-		"a host that is none":             {"Host", "a b.example", "cannot be checked: host name holds white space"},
-		"an address that is none":         {"Address", "10.0.0", "cannot be checked: address is not four decimal numbers"},
-		"an address with a zone":          {"Address", "fe80::1%eth0", "cannot be checked: address has a zone"},
-		"a block that is none":            {"CIDR", "10.0.0.0/33", "cannot be checked: CIDR block has a length"},
-		"a block with host bits":          {"CIDR", "8.8.8.8/24", "cannot be checked: CIDR block has an address"},
-		"an email address without a host": {"EmailAddress", "someone", "cannot be checked: email address has no @"},
-		"a file without a hash":           {"File", "", "cannot be checked: file summary has no hash"},
-		"a blank mutex":                   {"Mutex", " ", "cannot be checked: mutex is blank"},
-		"a type of the instance's own":    {"Wallet", "1x", "cannot be checked: the type is not known"},
-		"a type in other letter case":     {"host", "evil.org", "cannot be checked: the type is not known"},
-		"no type":                         {"", "evil.org", "cannot be checked: the type is not known"},
-		"an own type, blank":              {"Coin", " ", "cannot be checked: value is blank"},
-		"an own type, permitted":          {"Coin", "1x", ""},
-		"a vulnerability":                 {"Vulnerability", "CVE-2021-44228", ""},
-		"a mutex":                         {"Mutex", "10.0.0.1", ""},
-		"a user agent":                    {"User Agent", "curl/8.0", ""},
-		"an email subject":                {"Email Subject", "Invoice", ""},
-		"a hashtag":                       {"Hashtag", "#x", ""},
+		"a URL without a host":                     {"URL", "http:///x", "cannot be checked: URL host is blank"},
+		"a URL with a broken host":                 {"URL", "http://[::1/x", "cannot be checked: URL host"},
+		"a defanged host":                          {"Host", "www[.]evil[.]org", "cannot be checked: host name is defanged"},
+		"an invalid host":                          {"Host", "a b.example", "cannot be checked: host name holds white space"},
+		"an invalid address":                       {"Address", "10.0.0", "cannot be checked: address is not four decimal numbers"},
+		"an address with a zone":                   {"Address", "fe80::1%eth0", "cannot be checked: address has a zone"},
+		"an invalid block":                         {"CIDR", "10.0.0.0/33", "cannot be checked: CIDR block has a length"},
+		"a block with host bits":                   {"CIDR", "8.8.8.8/24", "cannot be checked: CIDR block has an address"},
+		"an email address without a host":          {"EmailAddress", "someone", "cannot be checked: email address has no @"},
+		"a file without a hash":                    {"File", "", "cannot be checked: file summary has no hash"},
+		"a blank mutex":                            {"Mutex", " ", "cannot be checked: mutex is blank"},
+		"a custom type":                            {"Wallet", "1x", "cannot be checked: the type is not known"},
+		"a type in another letter case":            {"host", "evil.org", "cannot be checked: the type is not known"},
+		"no type":                                  {"", "evil.org", "cannot be checked: the type is not known"},
+		"a blank value of a permitted custom type": {"Coin", " ", "cannot be checked: value is blank"},
+		"a permitted custom type":                  {"Coin", "1x", ""},
+		"a vulnerability":                          {"Vulnerability", "CVE-2021-44228", ""},
+		"a mutex":                                  {"Mutex", "10.0.0.1", ""},
+		"a user agent":                             {"User Agent", "curl/8.0", ""},
+		"an email subject":                         {"Email Subject", "Invoice", ""},
+		"a hashtag":                                {"Hashtag", "#x", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -298,7 +298,7 @@ func TestExclusionsLimitTheWidthOfBlocks(t *testing.T) {
 	assert.False(t, exclude, "a single address is the narrowest block")
 }
 
-// urlCorpus calls test with URLs in canonical form and their hosts.
+// urlCorpus calls test with canonical URLs and their hosts.
 func urlCorpus(t *testing.T, test func(canonical, host string)) {
 	t.Helper()
 	hosts := map[string]string{
@@ -439,7 +439,7 @@ func FuzzExclusions(f *testing.F) {
 			return
 		}
 		again, _ := x.Exclude(typ, canonical)
-		require.Equal(t, reason, again, "the canonical form of %q is not excluded like it", value)
+		require.Equal(t, reason, again, "the canonical form of %q has another reason", value)
 	})
 }
 
@@ -459,20 +459,20 @@ func TestExcludeIsLinearInTheValue(t *testing.T) {
 		typ   Type
 		value func(n int) string
 	}{
-		"almost a listed part":    {TypeURL, func(n int) string { return "http://evil.example/" + strings.Repeat("a", n) + "!" }},
-		"beginnings of parts":     {TypeURL, func(n int) string { return "http://evil.example/" + strings.Repeat("@mail-", n/6) }},
-		"nested quantifiers":      {TypeMutex, func(n int) string { return strings.Repeat("a", n) + "b" }},
-		"overlapping choices":     {TypeUserAgent, func(n int) string { return strings.Repeat("x", n) }},
-		"labels":                  {TypeHost, func(n int) string { return strings.Repeat("a.", n/2) + "org" }},
-		"local part":              {TypeEmailAddress, func(n int) string { return strings.Repeat("a.", n/2) + "a@evil.example" }},
-		"escapes in quotes":       {TypeEmailAddress, func(n int) string { return `"` + strings.Repeat(`\"`, n/2) + `"@evil.example` }},
-		"at signs":                {TypeURL, func(n int) string { return "http://" + strings.Repeat("a@", n/2) + "evil.example/" }},
-		"hashes":                  {TypeFile, func(n int) string { return strings.Repeat(" : ", n/3) + "D41D8CD98F00B204E9800998ECF8427F" }},
-		"separators":              {TypeRegistryKey, func(n int) string { return `HKCU\` + strings.Repeat(" : ", n/3) }},
-		"digits":                  {TypeASN, func(n int) string { return "AS" + strings.Repeat("0", n) + "3320" }},
-		"colons":                  {TypeAddress, func(n int) string { return strings.Repeat(":", n) }},
-		"length of a block":       {TypeCIDR, func(n int) string { return "10.0.0.0/" + strings.Repeat("0", n) + "8" }},
-		"an own type, not listed": {"Coin", func(n int) string { return strings.Repeat("a", n) }},
+		"almost a listed part": {TypeURL, func(n int) string { return "http://evil.example/" + strings.Repeat("a", n) + "!" }},
+		"beginnings of parts":  {TypeURL, func(n int) string { return "http://evil.example/" + strings.Repeat("@mail-", n/6) }},
+		"nested quantifiers":   {TypeMutex, func(n int) string { return strings.Repeat("a", n) + "b" }},
+		"overlapping choices":  {TypeUserAgent, func(n int) string { return strings.Repeat("x", n) }},
+		"labels":               {TypeHost, func(n int) string { return strings.Repeat("a.", n/2) + "org" }},
+		"local part":           {TypeEmailAddress, func(n int) string { return strings.Repeat("a.", n/2) + "a@evil.example" }},
+		"escapes in quotes":    {TypeEmailAddress, func(n int) string { return `"` + strings.Repeat(`\"`, n/2) + `"@evil.example` }},
+		"at signs":             {TypeURL, func(n int) string { return "http://" + strings.Repeat("a@", n/2) + "evil.example/" }},
+		"hashes":               {TypeFile, func(n int) string { return strings.Repeat(" : ", n/3) + "D41D8CD98F00B204E9800998ECF8427F" }},
+		"separators":           {TypeRegistryKey, func(n int) string { return `HKCU\` + strings.Repeat(" : ", n/3) }},
+		"digits":               {TypeASN, func(n int) string { return "AS" + strings.Repeat("0", n) + "3320" }},
+		"colons":               {TypeAddress, func(n int) string { return strings.Repeat(":", n) }},
+		"length of a block":    {TypeCIDR, func(n int) string { return "10.0.0.0/" + strings.Repeat("0", n) + "8" }},
+		"a custom type":        {"Coin", func(n int) string { return strings.Repeat("a", n) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			scaletest.RequireLinear(t, scaletest.Size(32<<10), factor, func(n int) func() {

@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// extractAll returns the indicators of a text.
+// extractAll returns the indicators in a text.
 func extractAll(t *testing.T, text string) []Match {
 	t.Helper()
 	var found []Match
 	for match, err := range Extract(strings.NewReader(text)) {
-		if err != nil { // testing each match takes as long as finding it
+		if err != nil { // calling require for each match would take as long as finding it
 			require.NoError(t, err)
 		}
 		found = append(found, match)
@@ -24,7 +24,7 @@ func extractAll(t *testing.T, text string) []Match {
 	return found
 }
 
-// FuzzExtract checks properties of the indicators of every text.
+// FuzzExtract checks the positions and values of indicators, and that they do not depend on the reader.
 func FuzzExtract(f *testing.F) {
 	for _, seed := range []string{
 		"", "C2 at hxxps://evil[.]example[.]com:8443/a[.]php?x=1&amp;y=2, 203.0.113.5:443 and [2001:db8::1]:80.",
@@ -82,10 +82,10 @@ func FuzzPlainText(f *testing.F) {
 		last := 0
 		for i := range p.text {
 			from := p.source(i)
-			require.GreaterOrEqual(t, from, last, "place %d of %q", i, p.text)
+			require.GreaterOrEqual(t, from, last, "position %d of %q", i, p.text)
 			require.Less(t, from, len(source))
 			to := p.sourceEnd(i + 1)
-			require.Greater(t, to, from, "place %d of %q", i, p.text)
+			require.Greater(t, to, from, "position %d of %q", i, p.text)
 			require.LessOrEqual(t, to, len(source))
 			last = from
 		}

@@ -7,9 +7,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// Extract takes time linear in the length of a text. Windows bound the length of the text that is
-// scanned together, so the patterns have the length of a window, or half of one with -short, and of a
-// small part of one.
+// Extract takes time linear in the length of a text. It scans at most one window at a time, so the test
+// compares texts of an eighth of a window with texts of a window, or of half a window with -short.
 func TestThreatTextTimeGrowsLinearly(t *testing.T) {
 	factor := 8
 	if testing.Short() {
@@ -31,9 +30,9 @@ func TestThreatTextTimeGrowsLinearly(t *testing.T) {
 	}
 	for _, pattern := range []string{"example.com ", "example.sh ", "1.2.3.4 ", "d41d8cd98f00b204e9800998ecf8427e ", "'a.com',"} {
 		for name, head := range map[string]string{
-			"spaces": " ", "spaces behind a hash": "d41d8cd98f00b204e9800998ecf8427e ", "marks of a list": "-", "a table with commas": "md5,host,name\n", "a code block": "```\n ",
+			"spaces": " ", "spaces after a hash": "d41d8cd98f00b204e9800998ecf8427e ", "marks of a list": "-", "a table with commas": "md5,host,name\n", "a code block": "```\n ",
 		} {
-			t.Run(pattern+" behind "+name, func(t *testing.T) {
+			t.Run(pattern+" after "+name, func(t *testing.T) {
 				scaletest.RequireLinear(t, windowSize/8, factor, func(n int) func() {
 					before := head + strings.Repeat(head[len(head)-1:], n/2)
 					return extracting(before + strings.Repeat(pattern, (n-len(before))/len(pattern)))
@@ -43,7 +42,7 @@ func TestThreatTextTimeGrowsLinearly(t *testing.T) {
 	}
 }
 
-// extracting returns a function that extracts from a text.
+// extracting returns a function that extracts all indicators from a text.
 func extracting(text string) func() {
 	return func() {
 		for range Extract(strings.NewReader(text)) {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// values returns the indicators of a text as type and value.
+// values returns the type and value of each indicator in a text.
 func values(t *testing.T, text string) []string {
 	t.Helper()
 	found := []string{}
@@ -58,11 +58,11 @@ func TestExtractFinds(t *testing.T) {
 		{"a cut URL", "http://evil-site.com/abc... http://evil-site.net/abc[...] http://192.0.2.1/a… http://[2001:db8::1]:80/a... http://evil.example/…", []string{
 			"Host evil-site.com", "Host evil-site.net", "Address 192.0.2.1", "Address 2001:db8:0:0:0:0:0:1", "Host evil.example"}},
 		{"a sentence without a space", "on www.evil-site.com.The next", []string{"Host www.evil-site.com"}},
-		{"ports and lengths that are none", "198.51.100.0/24/5 198.51.100.1:70000 evil-site.com:70000 198.51.100.7^ 198.51.100.7.", []string{
+		{"invalid ports and lengths", "198.51.100.0/24/5 198.51.100.1:70000 evil-site.com:70000 198.51.100.7^ 198.51.100.7.", []string{
 			"Address 198.51.100.0", "Address 198.51.100.1", "Host evil-site.com", "Address 198.51.100.7", "Address 198.51.100.7"}},
 		{"IPv6", "[2001:db8::1], 2001:db8::2. ::1 2001:db8::/32 2001:db8::3/32", []string{
 			"Address 2001:db8:0:0:0:0:0:1", "Address 2001:db8:0:0:0:0:0:2", "Address 0:0:0:0:0:0:0:1", "CIDR 2001:db8:0:0:0:0:0:0/32", "Address 2001:db8:0:0:0:0:0:3"}},
-		{"a loopback address is no version", "version 127.0.0.1", []string{"Address 127.0.0.1"}},
+		{"a loopback address is not a version", "version 127.0.0.1", []string{"Address 127.0.0.1"}},
 		{"other full stops", "evil｡com evil-site．com", []string{"Host evil.com", "Host evil-site.com"}},
 		{"a name that was defanged before", "evil[.]me was seen; evil.me is back", []string{"Host evil.me", "Host evil.me"}},
 		{"a host and its address", "evil-site.com=192.0.2.1", []string{"Host evil-site.com", "Address 192.0.2.1"}},
@@ -72,7 +72,7 @@ func TestExtractFinds(t *testing.T) {
 		{"typographic hyphens", "CVE\u20112021\u201144228", []string{"Vulnerability CVE-2021-44228"}},
 		{"wildcards", "*.evil-site.com .evil-site.net", []string{"Host evil-site.com", "Host evil-site.net"}},
 		{"names of files that are defanged or called domains", "update[.]zip, the domain invoice.zip", []string{"Host update.zip", "Host invoice.zip"}},
-		{"a name of the dark web", "abcdefghij[.]onion", []string{"Host abcdefghij.onion"}},
+		{"an onion address", "abcdefghij[.]onion", []string{"Host abcdefghij.onion"}},
 		{"the name of a file that is a hash", "d41d8cd98f00b204e9800998ecf8427e.exe VirusShare_d41d8cd98f00b204e9800998ecf8427e", []string{
 			"File D41D8CD98F00B204E9800998ECF8427E", "File D41D8CD98F00B204E9800998ECF8427E"}},
 		{"a file of MISP", "invoice.com|d41d8cd98f00b204e9800998ecf8427e", []string{"File D41D8CD98F00B204E9800998ECF8427E"}},
@@ -81,18 +81,18 @@ func TestExtractFinds(t *testing.T) {
 			"Host evil-a.com", "Host evil-b.net", "Host evil-c.org", "Host evil.pl", "Host evil.app"}},
 		{"a host in a field", "[domain-name:value='evil.pl'] {\"domain\": \"evil.app\"}", []string{"Host evil.pl", "Host evil.app"}},
 		{"a list in a section of hosts", "### C2 domains\n\n- evil.sh\n* `evil.zip`\n", []string{"Host evil.sh", "Host evil.zip"}},
-		{"a domain that is known to be one", "evil.me is at hxxps://a.evil.me/x, so evil.me is no file; mail to a@evil.sh from evil.sh", []string{
+		{"a domain that is also part of other indicators", "evil.me is at hxxps://a.evil.me/x, so evil.me is no file; mail to a@evil.sh from evil.sh", []string{
 			"URL https://a.evil.me/x", "Host evil.me", "EmailAddress a@evil.sh", "Host evil.sh"}},
 		{"a path at the start of a line", "> evil.network/bin.exe\n", []string{"Host evil.network"}},
-		{"a hyphen below a domain", "the xmail-verfo.evil.me of a letter", []string{"Host xmail-verfo.evil.me"}},
+		{"a subdomain with a hyphen", "the xmail-verfo.evil.me of a letter", []string{"Host xmail-verfo.evil.me"}},
 		{"a URL with a placeholder", "https://api.evil-site.org/bot<TOKEN>/send http://192.0.2.1:443/login/<chacha20_path> http://evil-site.com/a<br>", []string{
 			"Host api.evil-site.org", "Address 192.0.2.1", "URL http://evil-site.com/a"}},
 		{"a URL in front of an element", "http://evil-site.com/a<details>http://evil-site.com/b<section>", []string{"URL http://evil-site.com/a", "URL http://evil-site.com/b"}},
 		{"a code block of one line", "```curl http://evil-site.com```\n```go\n// the site evil.app\n```\nthe site vile.app", []string{"URL http://evil-site.com", "Host vile.app"}},
 		{"arguments of commands", "`dig @ns1.evil.name k1.evil.rs`, `curl -so stage.zip evil.link/d/stage.zip`; ping -n 1 evil.watch", []string{
 			"Host ns1.evil.name", "Host k1.evil.rs", "Host evil.link", "Host evil.watch"}},
-		{"a row that says what it has", "| Value | Kind |\n|---|---|\n| evil.sh | domain |\n| `evil.link` | file name |\n", []string{"Host evil.sh"}},
-		{"a cell behind one with commas of its own", "name,md5,imphash\n\"a, b\",d41d8cd98f00b204e9800998ecf8427e,x\n", []string{"File D41D8CD98F00B204E9800998ECF8427E"}},
+		{"a row that states its type", "| Value | Kind |\n|---|---|\n| evil.sh | domain |\n| `evil.link` | file name |\n", []string{"Host evil.sh"}},
+		{"a cell after a quoted cell with commas", "name,md5,imphash\n\"a, b\",d41d8cd98f00b204e9800998ecf8427e,x\n", []string{"File D41D8CD98F00B204E9800998ECF8427E"}},
 		{"a scheme with a prefix", "git+https://evil-site.com/a", []string{"URL https://evil-site.com/a"}},
 		{"a port", "logs.penstock.me:6514 is down", []string{"Host logs.penstock.me"}},
 		{"user information", "root@192.0.2.1 http://user:pass@evil-site.com/", []string{"Address 192.0.2.1", "URL http://evil-site.com/"}},
@@ -108,7 +108,7 @@ func TestExtractLeavesOut(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, text string }{
 		{"versions", "version 3.4.5.6, v3.4.5.6, Chrome/91.0.4.1, foo==3.4.5.6, KittyPanel 4.1.0.2, fixed in 7.1.2.3, 9.8.7.6 and later"},
-		{"a version that the text has called one", "Version 10.1.2.3 is out. It was 10.1.2.3 before."},
+		{"a version that was called one before", "Version 10.1.2.3 is out. It was 10.1.2.3 before."},
 		{"sections", "§ 3.1.2.4, section 3.1.2.5, ch. 7.2.3.1\n\n## 2.1.3.4 Results\n"},
 		{"object identifiers", "1.3.6.1 1.3.6.1.4.1.311.2"},
 		{"names of files", "setup.sh README.md libc.so notes.zip run.py build.rs main.cc invoice.pdf.com MANIFEST.in"},
@@ -123,23 +123,23 @@ func TestExtractLeavesOut(t *testing.T) {
 			"thumbprint da39a3ee5e6b4b0d3255bfef95601890afd80709"},
 		{"other hexadecimal", "550e8400-e29b-41d4-a716-446655440000 d41d8cd98f00b204e9800998ecf8427ed 0xd41d8cd98f00b204e9800998ecf8427e 00:1a:2b:3c:4d:5e " +
 			"00:1a:2b:ff:fe:3c:4d:5e 12:34:56 00000000000000000000000000000000 12345678901234567890123456789012"},
-		{"encoded data, boundaries and longer ids", "x+d41d8cd98f00b204e9800998ecf8427e d41d8cd98f00b204e9800998ecf8427e+x d41d8cd98f00b204e9800998ecf8427e== --d41d8cd98f00b204e9800998ecf8427e " +
+		{"encoded data, boundaries and longer IDs", "x+d41d8cd98f00b204e9800998ecf8427e d41d8cd98f00b204e9800998ecf8427e+x d41d8cd98f00b204e9800998ecf8427e== --d41d8cd98f00b204e9800998ecf8427e " +
 			"id-d41d8cd98f00b204e9800998ecf8427e-1 BuildID[sha1]=da39a3ee5e6b4b0d3255bfef95601890afd80709"},
 		{"an account and a method", `the account evil.com\user calls load(x).evil.com`},
 		{"a column of other hashes", "| Imphash |\n|---|\n| d41d8cd98f00b204e9800998ecf8427e |\n"},
 		{"a dump", "The blob:\n\n" + strings.Repeat("d41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e9800998ecf8427e\n", 3) + "d41d8c\n"},
 		{"armor", "-----BEGIN PGP SIGNATURE-----\nVersion: 192.0.2.1\nComment: https://www.example.com\n\niQEzBAEB\n-----END PGP SIGNATURE-----\n"},
 		{"public suffixes", "co.uk .co.uk com.br"},
-		{"suffixes that nobody has", "evil.example evil.local www.evil.nosuch"},
+		{"suffixes that are not public", "evil.example evil.local www.evil.nosuch"},
 		{"addresses with zones", "fe80::1%eth0 fe80::2%25x"},
-		{"longer ids", "CVE-2021-44228a aCVE-2021-44228 AS400 BAS 64496 AS64496x as 64500"},
+		{"longer IDs", "CVE-2021-44228a aCVE-2021-44228 AS400 BAS 64496 AS64496x as 64500"},
 		{"parts of words", `x198.51.100.7 198.51.100.7x _198.51.100.7 -198.51.100.7 1-198.51.100.7 1.2.3.4.5 \198.51.100.7 >=198.51.100.7 a::b`},
 		{"a user", "evil-site.com:alice"},
 		{"assignments", "evil-site.com=5 evil-site.com=1&x evil-site.com=x evil-site.com == 1"},
-		{"an address of a network without a word", "1.2.3.0"},
+		{"a network address without context", "1.2.3.0"},
 		{"halves of marks", "a].b a[.]b [.]b ]. [."},
 		{"a remote repository", "git@github.com:owner/repository.git"},
-		{"nothing", ""},
+		{"an empty value", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -148,7 +148,7 @@ func TestExtractLeavesOut(t *testing.T) {
 	}
 }
 
-// A name after a hash is a file name, as in the output of sha256sum.
+// A name after a hash is a file name, for example in the output of sha256sum.
 func TestExtractKnowsWhatWasHashed(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E", "Host evil-site.net"}, values(t, "d41d8cd98f00b204e9800998ecf8427e  evil-site.net"))
@@ -233,7 +233,7 @@ func TestExtractReadsLongTexts(t *testing.T) {
 			}
 			text := b.String()
 			hosts, addresses := 0, 0
-			line, counted := 1, int64(0) // lines are counted to an offset
+			line, counted := 1, int64(0) // line is that of the offset counted
 			for _, m := range extractAll(t, text) {
 				written := text[m.Offset : m.Offset+int64(m.Length)]
 				value := fmt.Sprintf("192.0.2.%d", addresses%256)
@@ -307,7 +307,7 @@ func TestExtractStopsWithTheLoop(t *testing.T) {
 	}
 }
 
-// Memory does not grow with the text. It contains one window and some names.
+// Extract keeps one window and a limited number of names in memory, regardless of the length of the text.
 func TestExtractKeepsAWindow(t *testing.T) {
 	const most = 2 << 20
 	size := int64(4 * most)

@@ -7,7 +7,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// adversarial contains patterns that take more than linear time if a function backtracks, nests or
+// adversarial returns patterns that take more than linear time if a function backtracks, nests or
 // restarts. Each is repeated to the requested length.
 func adversarial() map[string]func(n int) string {
 	repeated := func(before, unit, after string) func(int) string {
@@ -52,7 +52,7 @@ func adversarial() map[string]func(n int) string {
 	}
 }
 
-// The time of each function grows linearly: twice the length takes less than three times as long.
+// The time of each function grows linearly: each doubling of the length takes less than three times as long.
 func TestThreatValuesTimeGrowsLinearly(t *testing.T) {
 	parser := &Parser{Strict: true, SplitPort: true, AssumeScheme: "http", MaskBlock: true}
 	functions := map[string]func(string){

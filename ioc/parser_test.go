@@ -33,10 +33,10 @@ func TestParserTakesWhatSurroundsAValue(t *testing.T) {
 		{"a query", "evil.example?x", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example?x", AssumedScheme: true}},
 		{"a fragment", "evil.example#x", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example#x", AssumedScheme: true}},
 		{"a port and a path", "evil.example:8080/x", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example:8080/x", AssumedScheme: true}},
-		{"a path behind an IPv4 address", "192.0.2.1/gate.php", ioc.Indicator{Type: ioc.TypeURL, Value: "http://192.0.2.1/gate.php", AssumedScheme: true}},
-		{"a slash behind an IPv4 address", "192.0.2.1/", ioc.Indicator{Type: ioc.TypeURL, Value: "http://192.0.2.1/", AssumedScheme: true}},
-		{"a path of digits and more behind an IPv4 address", "192.0.2.1/24/", ioc.Indicator{Type: ioc.TypeURL, Value: "http://192.0.2.1/24/", AssumedScheme: true}},
-		{"a path behind an IPv6 address", "[2001:db8::1]/x", ioc.Indicator{Type: ioc.TypeURL, Value: "http://[2001:db8::1]/x", AssumedScheme: true}},
+		{"a path after an IPv4 address", "192.0.2.1/gate.php", ioc.Indicator{Type: ioc.TypeURL, Value: "http://192.0.2.1/gate.php", AssumedScheme: true}},
+		{"a slash after an IPv4 address", "192.0.2.1/", ioc.Indicator{Type: ioc.TypeURL, Value: "http://192.0.2.1/", AssumedScheme: true}},
+		{"a path of digits and more after an IPv4 address", "192.0.2.1/24/", ioc.Indicator{Type: ioc.TypeURL, Value: "http://192.0.2.1/24/", AssumedScheme: true}},
+		{"a path after an IPv6 address", "[2001:db8::1]/x", ioc.Indicator{Type: ioc.TypeURL, Value: "http://[2001:db8::1]/x", AssumedScheme: true}},
 		{"an address in the path", "evil.example/login?email=user@victim.example", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example/login?email=user@victim.example", AssumedScheme: true}},
 		{"a defanged URL without its scheme", "evil[.]example/a[.]php", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example/a.php", AssumedScheme: true, Defanged: true}},
 		{"brackets in the path", "evil.example/a[.]php", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example/a[.]php", AssumedScheme: true}},
@@ -75,7 +75,7 @@ func TestParserRefusesAmbiguousSurroundings(t *testing.T) {
 		{"port 0", "192.0.2.1:0", "has a port outside 1 to 65535"},
 		{"a port over 65535", "evil.example:65536", "has a port outside 1 to 65535"},
 		{"a port of many digits", "evil.example:99999999999999999999999", "has a port outside 1 to 65535"},
-		{"a port that is no number", "evil.example:http", "holds a port"},
+		{"a port that is not a number", "evil.example:http", "holds a port"},
 		{"a colon without a port", "evil.example:", "holds a port"},
 		{"a port of a single label", "localhost:80", "is not recognized as"},
 		{"a port of an octal address", "0300.0.2.1:80", "is not four decimal numbers"},
@@ -97,7 +97,7 @@ func TestParserRefusesAmbiguousSurroundings(t *testing.T) {
 		{"a file in a folder that looks like one", "setup.exe/x.dll", file},
 		{"a port with its protocol", "192.0.2.1:53/udp", "is not recognized: it may be a port with its protocol"},
 		{"a host, a port and its protocol", "evil.example:443/tcp", "is not recognized: it may be a port with its protocol"},
-		{"a comment behind the path", "evil.example/x (phishing)", "holds white space"},
+		{"a comment after the path", "evil.example/x (phishing)", "holds white space"},
 		{"a backslash", `evil.example\path`, "is not recognized"},
 		{"a backslash in the path", `evil.example/a\b`, "holds a backslash"},
 		{"another scheme", "file://evil.example/x", "has a scheme other than"},
@@ -321,12 +321,12 @@ func FuzzParser(f *testing.F) {
 		lenient, err := ioc.Parse(s)
 		if err == nil {
 			got, err := around.Parse(s)
-			require.NoError(t, err, "these options refuse no values")
+			require.NoError(t, err, "these options do not refuse values")
 			require.Equal(t, lenient, got)
 			require.Equal(t, ioc.Indicator{Type: got.Type, Value: got.Value, Defanged: got.Defanged}, got)
 		}
 		if got, err := strict.Parse(s); err == nil {
-			require.Equal(t, lenient, got, "strict values are a subset of lenient values")
+			require.Equal(t, lenient, got, "the strict parser returns the same value")
 		} else {
 			require.Zero(t, got)
 		}
