@@ -62,7 +62,7 @@ func TestURLhausReadsBothForms(t *testing.T) {
 	assert.Equal(t, []threatconnect.Attribute{
 		displayed("Source", "https://feed.example/2/"), displayed("Description", "Threat: malware_download. Status: online."),
 	}, first.Attributes)
-	assert.Empty(t, old.Tags, "None is no tag")
+	assert.Empty(t, old.Tags, "None is not a tag")
 	assert.Zero(t, old.LastSeen)
 	assert.Empty(t, bare.Attributes)
 	assert.Empty(t, bare.GroupXIDs)
@@ -105,7 +105,7 @@ func TestFeodoReadsAllForms(t *testing.T) {
 	assert.Equal(t, "has 1 columns, want 4 or 5 or 6", bad[4].Rule)
 
 	found, _ = read(t, Options{Format: FormatFeodo}, "# Firstseen,DstIP,DstPort,Malware\n2026-01-02 03:04:05,192.0.2.2,8080,Example")
-	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), indicatorIn(found[1]).Meta().FirstSeen, "the old names")
+	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), indicatorIn(found[1]).Meta().FirstSeen, "the old column names")
 }
 
 func TestCSVOfThreatFoxReadsAllTypes(t *testing.T) {
@@ -153,7 +153,7 @@ func TestCSVOfThreatFoxReadsAllTypes(t *testing.T) {
 	assert.Equal(t, []threatconnect.Tag{{Name: "one"}, {Name: "two"}}, address.Tags)
 	assert.Equal(t, "Threat: botnet_cc. Port: 443.", address.Attributes[0].Value)
 	assert.Equal(t, []string{groupIn(found[0]).Meta().XID}, address.GroupXIDs)
-	assert.Empty(t, email.GroupXIDs, "unknown malware is no group")
+	assert.Empty(t, email.GroupXIDs, "unknown malware does not become a group")
 }
 
 func TestColumnsAreFoundByTheirNames(t *testing.T) {
@@ -162,10 +162,10 @@ func TestColumnsAreFoundByTheirNames(t *testing.T) {
 	for name, text := range map[string]string{
 		"more columns": "# id,dateadded,url,url_status,last_online,threat,tags,urlhaus_link,reporter,score\n" +
 			`"1","","http://www.example.com/","","","","a","https://feed.example/","x","9"`,
-		"another order":               "# tags,urlhaus_link,threat,url,dateadded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
-		"other letter case":           "# Tags,URLhaus Link,THREAT,URL,DateAdded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
-		"a header that is no comment": "tags,urlhaus_link,threat,url,dateadded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
-		"a header in the middle":      urlhausHeader + "\n# a,b\n\ntags,urlhaus_link,threat,url,dateadded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
+		"another order":                  "# tags,urlhaus_link,threat,url,dateadded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
+		"other letter case":              "# Tags,URLhaus Link,THREAT,URL,DateAdded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
+		"a header that is not a comment": "tags,urlhaus_link,threat,url,dateadded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
+		"a header in the middle":         urlhausHeader + "\n# a,b\n\ntags,urlhaus_link,threat,url,dateadded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
 	} {
 		found, bad := read(t, o, text)
 		require.Empty(t, bad, name)
@@ -179,10 +179,10 @@ func TestColumnsAreFoundByTheirNames(t *testing.T) {
 	assert.Equal(t, []string{"2 Host one.example", "4 Host two.example"}, shown(found), "a later header in another order")
 	assert.Empty(t, bad)
 	for name, text := range map[string]string{
-		"a column that is missing":            "# id,url,threat,tags,urlhaus_link\n1,http://www.example.com/,x,,\n",
-		"a column that is missing in the row": "id,url,threat,tags,urlhaus_link\n1,http://www.example.com/,x,,\n",
-		"a header of few columns":             "# tags,url,last_online\na,http://www.example.com/,\n",
-		"a later header that lacks a column":  urlhausHeader + "\nid,url,threat,tags,urlhaus_link\n",
+		"a missing column":                        "# id,url,threat,tags,urlhaus_link\n1,http://www.example.com/,x,,\n",
+		"a missing column without a comment sign": "id,url,threat,tags,urlhaus_link\n1,http://www.example.com/,x,,\n",
+		"a header of few columns":                 "# tags,url,last_online\na,http://www.example.com/,\n",
+		"a later header that lacks a column":      urlhausHeader + "\nid,url,threat,tags,urlhaus_link\n",
 	} {
 		found, bad, err := readAll(o, text)
 		require.ErrorIs(t, err, ErrFormat, name)
@@ -235,7 +235,7 @@ func TestAMapOfOnesOwn(t *testing.T) {
 	assert.Equal(t, []string{"2 Malware Bad", "2 URL http://a.example/", "4 User Agent x y", "5 Host a.example"}, shown(found))
 	require.Len(t, bad, 2)
 	assert.Equal(t, `column "level" must be a number from 0 to 5`, bad[0].Rule)
-	assert.Equal(t, 6, bad[1].Line, "an address is not made of a host")
+	assert.Equal(t, 6, bad[1].Line, "a host is not an address")
 	first, last := indicatorIn(found[1]).Meta(), indicatorIn(found[3]).Meta()
 	assert.InDelta(t, 4, *first.Rating, 0)
 	assert.Equal(t, 80, *first.Confidence)
@@ -333,7 +333,7 @@ func TestSpacesInAColumnMapDoNotMatter(t *testing.T) {
 	}, m.Columns)
 }
 
-// In UTC, a date with a time zone can have a year that no date of the platform has.
+// In UTC, a date with a time zone can be outside the years 0 to 9999.
 func TestDatesOutOfRangeAreRefused(t *testing.T) {
 	t.Parallel()
 	m, err := ParseColumns("value=value,seen=added")

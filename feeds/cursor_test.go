@@ -12,7 +12,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// stores calls f with a store of each kind.
+// stores runs f as a subtest for each kind of store.
 func stores(t *testing.T, f func(t *testing.T, store Store)) {
 	t.Run("file", func(t *testing.T) {
 		t.Parallel()
@@ -47,7 +47,7 @@ func TestACursorIsKept(t *testing.T) {
 func TestOneOfTwoProgramsWithACursorFails(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, store Store) {
-		for _, start := range []string{"", "1"} { // without a cursor, and with one
+		for _, start := range []string{"", "1"} { // before and after the first cursor is saved
 			first, err := LoadCursor(t.Context(), store)
 			require.NoError(t, err)
 			assert.Equal(t, start, first.Cursor().Position)
@@ -60,14 +60,14 @@ func TestOneOfTwoProgramsWithACursorFails(t *testing.T) {
 	})
 }
 
-// Two processes write to the same temporary file or records, so only the owner may begin.
+// The owner of a store may be writing the same temporary file or records, so another process must not begin to write.
 func TestAProcessThatLostAStoreWritesNothing(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, store Store) {
 		for _, m := range []*mark{nil, {Token: "another"}, {Token: "mine", Disputed: true}} {
 			require.NoError(t, store.swap(t.Context(), func(*mark) *mark { return m }))
 			err := store.replace(t.Context(), "mine", func(io.Writer) error {
-				t.Error("it writes")
+				t.Error("write was called")
 				return nil
 			})
 			require.Error(t, err)

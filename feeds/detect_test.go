@@ -32,7 +32,7 @@ func TestOpenDetectsTheFormat(t *testing.T) {
 		"a bracketed address is a list":              {"[2001:db8::1]\n", FormatList},
 		"a defanged value in brackets is a list":     {"[.]example\n", FormatList},
 		"CSV with other columns is a list":           {"date,url\n2026-01-02,http://www.example.com/\n", FormatList},
-		"a quote that is not closed is a list":       {"\"x\n", FormatList},
+		"an unclosed quote is a list":                {"\"x\n", FormatList},
 		"the header of URLhaus":                      {urlhausHeader + "\n", FormatURLhaus},
 		"the header of URLhaus after a banner":       {"#####\r\n# abuse.ch URLhaus, Database Dump #\r\n#####\r\n#\r\n" + oldURLhaus + "\r\n", FormatURLhaus},
 		"the header of URLhaus with one more column": {urlhausHeader + ",score\n", FormatURLhaus},
@@ -68,7 +68,7 @@ func TestOpenWaitsForNoMoreThanItNeeds(t *testing.T) {
 		`{"type":"Host","summary":"a.exam`:   {"", FormatJSONLines},
 		"this is long enough":                {FormatList, FormatList},
 	} {
-		r, w := io.Pipe() // nothing follows the text, not even an end
+		r, w := io.Pipe() // neither data nor EOF follows the text
 		go io.Copy(w, iotest.OneByteReader(strings.NewReader(text)))
 		f, err := Open(r, &Options{Format: c.format, Owner: testOwner, Feed: testFeed})
 		require.NoError(t, err)
@@ -97,16 +97,16 @@ func (f slowReader) Read(p []byte) (int, error) { return f(p) }
 func TestOpenRefusesWhatIsNotAFeed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
-		"gzip":               {"\x1f\x8b\x08\x00", "looks like a gzip file; decompress it first"},
-		"zip":                {"PK\x03\x04rest", "looks like a zip archive; extract"},
-		"UTF-16":             {"\xff\xfeh\x00", "looks like UTF-16 text; convert"},
-		"PDF":                {"%PDF-1.7", "looks like a PDF"},
-		"a login page":       {"\n<!DOCTYPE html><html>", "looks like an HTML page"},
-		"XML":                {"<?xml version=\"1.0\"?>", "looks like XML"},
-		"binary data":        {"abc\x00def", "looks like binary data"},
-		"an array of JSON":   {"[ {\"type\":\"indicator\"}]", "is a JSON array; use"},
-		"JSON of other kind": {"{\"name\":\"x\"}", "neither a STIX bundle nor"},
-		"broken JSON":        {"{]", "neither a STIX bundle nor"},
+		"gzip":             {"\x1f\x8b\x08\x00", "looks like a gzip file; decompress it first"},
+		"zip":              {"PK\x03\x04rest", "looks like a zip archive; extract"},
+		"UTF-16":           {"\xff\xfeh\x00", "looks like UTF-16 text; convert"},
+		"PDF":              {"%PDF-1.7", "looks like a PDF"},
+		"a login page":     {"\n<!DOCTYPE html><html>", "looks like an HTML page"},
+		"XML":              {"<?xml version=\"1.0\"?>", "looks like XML"},
+		"binary data":      {"abc\x00def", "looks like binary data"},
+		"an array of JSON": {"[ {\"type\":\"indicator\"}]", "is a JSON array; use"},
+		"other JSON":       {"{\"name\":\"x\"}", "neither a STIX bundle nor"},
+		"broken JSON":      {"{]", "neither a STIX bundle nor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,7 +115,7 @@ func TestOpenRefusesWhatIsNotAFeed(t *testing.T) {
 			assert.ErrorContains(t, err, c.want)
 			if !strings.Contains(name, "JSON") {
 				_, err = Open(strings.NewReader(c.text), &Options{Format: FormatList})
-				assert.ErrorIs(t, err, ErrFormat, "stating a format does not change what it is")
+				assert.ErrorIs(t, err, ErrFormat, "an explicit format does not disable the check")
 			}
 		})
 	}

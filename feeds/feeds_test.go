@@ -21,7 +21,7 @@ const (
 	testFeed  = "example"
 )
 
-// read returns the entries and the line errors of a feed, and fails the test if another error ends it.
+// read returns the entries and line errors of a feed. Any other error fails the test.
 func read(t testing.TB, o Options, text string) (found []Entry, bad []*LineError) {
 	t.Helper()
 	found, bad, err := readAll(o, text)
@@ -91,13 +91,13 @@ func TestOptionsAreChecked(t *testing.T) {
 		o    Options
 		want string
 	}{
-		"an unknown format":             {Options{Format: "xls"}, "format is unknown; use one of [list csv urlhaus feodo threatfox jsonl stix]"},
-		"CSV without a column map":      {Options{Format: FormatCSV}, "column map is missing"},
-		"a map without a value":         {Options{Format: FormatURLhaus, CSV: &CSV{}}, "column map has no column with the value"},
-		"a preset with groups, unowned": {Options{Format: FormatURLhaus, Owner: " "}, "owner is missing for a feed with groups"},
-		"STIX without an owner":         {Options{Format: FormatSTIX, Feed: testFeed}, "owner is missing for a feed with groups"},
-		"STIX without a name":           {Options{Format: FormatSTIX, Owner: testOwner}, "name of the feed is missing for a feed with groups"},
-		"JSON lines without a name":     {Options{Format: FormatJSONLines, Owner: testOwner, Feed: " "}, "name of the feed is missing for a feed with groups"},
+		"an unknown format":            {Options{Format: "xls"}, "format is unknown; use one of [list csv urlhaus feodo threatfox jsonl stix]"},
+		"CSV without a column map":     {Options{Format: FormatCSV}, "column map is missing"},
+		"a map without a value column": {Options{Format: FormatURLhaus, CSV: &CSV{}}, "column map has no column with the value"},
+		"a preset without an owner":    {Options{Format: FormatURLhaus, Owner: " "}, "owner is missing for a feed with groups"},
+		"STIX without an owner":        {Options{Format: FormatSTIX, Feed: testFeed}, "owner is missing for a feed with groups"},
+		"STIX without a name":          {Options{Format: FormatSTIX, Owner: testOwner}, "name of the feed is missing for a feed with groups"},
+		"JSON lines without a name":    {Options{Format: FormatJSONLines, Owner: testOwner, Feed: " "}, "name of the feed is missing for a feed with groups"},
 	} {
 		_, err := Open(strings.NewReader(""), &c.o)
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
@@ -105,7 +105,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 	for _, format := range []Format{FormatList, FormatJSONLines, FormatCSV} {
 		_, err := Open(strings.NewReader(""), &Options{Format: format, CSV: someCSV(format), LiteralXIDs: true})
-		assert.NoError(t, err, "no group needs an owner or a name")
+		assert.NoError(t, err, "without groups, owner and name are optional")
 	}
 	f, err := Open(strings.NewReader("www.example.com"), nil)
 	require.NoError(t, err)
@@ -190,7 +190,7 @@ func TestAFeedIsReadOnce(t *testing.T) {
 		n++
 		require.ErrorContains(t, err, "open it again")
 	}
-	assert.Equal(t, 1, n, "an empty second reading would look like an empty feed")
+	assert.Equal(t, 1, n, "a second pass without an error would look like an empty feed")
 }
 
 func TestItemsReportsWhatIsLeftOut(t *testing.T) {
@@ -218,7 +218,7 @@ func TestItemsReportsWhatIsLeftOut(t *testing.T) {
 	for _, last = range open().Items(nil) {
 		items++
 	}
-	assert.Equal(t, 2, items, "the item before the refused line, and its error")
+	assert.Equal(t, 2, items, "the item before the refused line, and the error of that line")
 	refusal, ok := errors.AsType[*LineError](last)
 	require.True(t, ok)
 	assert.Equal(t, 3, refusal.Line)

@@ -44,7 +44,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return srv.URL
 }
 
-// fetchAll downloads a feed to its end.
+// fetchAll downloads a feed and returns its text.
 func fetchAll(t *testing.T, f *Fetcher, feedURL string, cursor threatconnect.Cursor) (string, *Download, error) {
 	t.Helper()
 	d, err := f.Fetch(t.Context(), feedURL, cursor)
@@ -66,7 +66,7 @@ func zipped(t *testing.T, text string) []byte {
 	return b.Bytes()
 }
 
-// answer returns a response.
+// answer returns a response. header contains keys and values in turn.
 func answer(status int, body io.Reader, header ...string) *http.Response {
 	h := http.Header{}
 	for i := 0; i < len(header); i += 2 {
@@ -88,7 +88,7 @@ func TestFetchIsConditional(t *testing.T) {
 			base := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				assert.Equal(t, clientOf(t).UserAgent(), r.UserAgent())
 				for _, other := range []string{"If-None-Match", "If-Modified-Since"} {
-					assert.True(t, other == tc.condition || r.Header.Get(other) == "", "only one condition")
+					assert.True(t, other == tc.condition || r.Header.Get(other) == "", "a request has only one condition")
 				}
 				w.Header().Set(tc.header, tc.value)
 				if r.Header.Get(tc.condition) == tc.value {
@@ -114,7 +114,7 @@ func TestFetchIsConditional(t *testing.T) {
 			require.ErrorIs(t, err, ErrNotModified)
 			for _, other := range []string{"/list.txt?key=another", "/other.txt?key=query-secret"} {
 				text, _, err = fetchAll(t, f, base+other, d.Cursor)
-				require.NoError(t, err, "the cursor is that of another feed")
+				require.NoError(t, err, "the cursor of another feed is ignored")
 				assert.Equal(t, listFeed, text)
 			}
 		})
@@ -130,10 +130,10 @@ func TestAFeedWithoutETagIsAlwaysFetched(t *testing.T) {
 	})}
 	_, d, err := fetchAll(t, f, "https://feed.example/list.txt", threatconnect.Cursor{})
 	require.NoError(t, err)
-	assert.Empty(t, d.Cursor.Position, "it is longer than a cursor takes")
+	assert.Empty(t, d.Cursor.Position, "the ETag is too long for a cursor")
 	status = http.StatusNotModified
 	_, _, err = fetchAll(t, f, "https://feed.example/list.txt", d.Cursor)
-	require.ErrorContains(t, err, "304", "nobody asked")
+	require.ErrorContains(t, err, "304", "the request was not conditional")
 	require.NotErrorIs(t, err, ErrNotModified)
 }
 
@@ -157,11 +157,11 @@ func TestFetchDecompresses(t *testing.T) {
 		"an empty body, encoded":        {"gzip", nil, "", -1, ""},
 		"one byte":                      {"", []byte("\x1f"), "\x1f", 1, ""},
 		"another encoding":              {"br", []byte("x"), "", 0, "other than gzip"},
-		"text that is said to be gzip":  {"gzip", []byte(listFeed), "", 0, "damaged"},
+		"text labeled as gzip":          {"gzip", []byte(listFeed), "", 0, "damaged"},
 		"gzip with a wrong checksum":    {"gzip", append(append([]byte{}, once[:len(once)-8]...), make([]byte, 8)...), "", 0, "damaged"},
 		"gzip that ends early":          {"gzip", once[:len(once)-9], "", 0, "unexpected EOF"},
 		"a gzip file that ends early":   {"", once[:len(once)-9], "", 0, "unexpected EOF"},
-		"a gzip file of its first half": {"", once[:4], "", 0, "unexpected EOF"},
+		"a gzip file cut in its header": {"", once[:4], "", 0, "unexpected EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,7 +188,7 @@ func TestFetchDecompresses(t *testing.T) {
 func TestThreatDownloadsAreBounded(t *testing.T) {
 	t.Parallel()
 	bomb := zipped(t, strings.Repeat("0", 10<<20))
-	nothing := bytes.Repeat(zipped(t, ""), 10_000) // megabytes that hold nothing
+	nothing := bytes.Repeat(zipped(t, ""), 10_000) // gzip members that decompress to nothing
 	for name, tc := range map[string]struct {
 		encoding string
 		body     []byte
@@ -196,14 +196,14 @@ func TestThreatDownloadsAreBounded(t *testing.T) {
 		max      int64
 		fails    bool
 	}{
-		"announced":            {"", make([]byte, 1001), true, 1000, true},
-		"not announced":        {"", make([]byte, 1001), false, 1000, true},
-		"just as large":        {"", make([]byte, 1000), false, 1000, false},
-		"a bomb":               {"gzip", bomb, false, 1 << 20, true},
-		"a bomb in a file":     {"", bomb, true, 1 << 20, true},
-		"a bomb in a bomb":     {"gzip", zipped(t, string(bomb)), true, 1 << 20, true},
-		"a bomb without bytes": {"gzip", nothing, false, 1000, true},
-		"the default":          {"", make([]byte, 1001), true, 0, false},
+		"announced":             {"", make([]byte, 1001), true, 1000, true},
+		"not announced":         {"", make([]byte, 1001), false, 1000, true},
+		"at the limit":          {"", make([]byte, 1000), false, 1000, false},
+		"a bomb":                {"gzip", bomb, false, 1 << 20, true},
+		"a bomb in a file":      {"", bomb, true, 1 << 20, true},
+		"a bomb in a bomb":      {"gzip", zipped(t, string(bomb)), true, 1 << 20, true},
+		"a bomb without output": {"gzip", nothing, false, 1000, true},
+		"the default":           {"", make([]byte, 1001), true, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -245,7 +245,7 @@ func TestABodyThatEndsEarlyIsAnError(t *testing.T) {
 	}
 }
 
-// waiting is a body that gives its text and then nothing until its request ends.
+// waiting is a body that returns its text, and then blocks until its request ends.
 type waiting struct {
 	text io.Reader
 	ctx  context.Context
@@ -267,7 +267,7 @@ func TestABodyThatStallsIsAnError(t *testing.T) {
 		})}
 		d, err := f.Fetch(t.Context(), "https://feed.example/list.txt", threatconnect.Cursor{})
 		require.NoError(t, err)
-		time.Sleep(time.Hour) // the reader's own pauses do not count
+		time.Sleep(time.Hour) // pauses between reads do not count
 		began := time.Now()
 		text, err := io.ReadAll(d.Body)
 		require.ErrorContains(t, err, "broke off after 24 bytes: no data came for 2 minutes")
@@ -305,26 +305,26 @@ func TestFetchRetries(t *testing.T) {
 		header   []string
 		err      error
 		attempts int
-		least    time.Duration // waited in total
+		least    time.Duration // bounds of the total wait
 		most     time.Duration
 		says     string
 	}{
-		"reset":                  {0, nil, reset, 5, 7500 * time.Millisecond, 15 * time.Second, "reset by peer"},
-		"503":                    {503, nil, nil, 5, 7500 * time.Millisecond, 15 * time.Second, "503 Service Unavailable: run again later"},
-		"502":                    {502, nil, nil, 5, 7500 * time.Millisecond, 15 * time.Second, "502"},
-		"504":                    {504, nil, nil, 5, 7500 * time.Millisecond, 15 * time.Second, "504"},
-		"429 with a wait":        {429, []string{"Retry-After", "60"}, nil, 5, 4 * time.Minute, 4 * time.Minute, "429"},
-		"503 with a date":        {503, []string{"Retry-After", "Fri, 02 Jan 2026 03:05:05 GMT", "Date", "Fri, 02 Jan 2026 03:04:05 GMT"}, nil, 5, 4 * time.Minute, 4 * time.Minute, "503"},
-		"429 with a long wait":   {429, []string{"Retry-After", "3600"}, nil, 1, 0, 0, "asks to wait for 1h0m0s: run again after that"},
-		"a wait without meaning": {503, []string{"Retry-After", "-1"}, nil, 5, 7500 * time.Millisecond, 15 * time.Second, "503"},
-		"401":                    {401, nil, nil, 1, 0, 0, "401 Unauthorized: check the key"},
-		"403":                    {403, nil, nil, 1, 0, 0, "403 Forbidden: check the key"},
-		"404":                    {404, nil, nil, 1, 0, 0, "404 Not Found: check the URL"},
-		"407":                    {407, nil, nil, 1, 0, 0, "407 Proxy Authentication Required: check the proxy"},
-		"500":                    {500, nil, nil, 1, 0, 0, "500 Internal Server Error"},
-		"204":                    {204, nil, nil, 1, 0, 0, "204 No Content"},
-		"299":                    {299, nil, nil, 1, 0, 0, "299"},
-		"no such host":           {0, nil, &net.DNSError{Err: "no such host", IsNotFound: true}, 1, 0, 0, "no such host"},
+		"reset":                {0, nil, reset, 5, 7500 * time.Millisecond, 15 * time.Second, "reset by peer"},
+		"503":                  {503, nil, nil, 5, 7500 * time.Millisecond, 15 * time.Second, "503 Service Unavailable: run again later"},
+		"502":                  {502, nil, nil, 5, 7500 * time.Millisecond, 15 * time.Second, "502"},
+		"504":                  {504, nil, nil, 5, 7500 * time.Millisecond, 15 * time.Second, "504"},
+		"429 with a wait":      {429, []string{"Retry-After", "60"}, nil, 5, 4 * time.Minute, 4 * time.Minute, "429"},
+		"503 with a date":      {503, []string{"Retry-After", "Fri, 02 Jan 2026 03:05:05 GMT", "Date", "Fri, 02 Jan 2026 03:04:05 GMT"}, nil, 5, 4 * time.Minute, 4 * time.Minute, "503"},
+		"429 with a long wait": {429, []string{"Retry-After", "3600"}, nil, 1, 0, 0, "asks to wait for 1h0m0s: run again after that"},
+		"an invalid wait":      {503, []string{"Retry-After", "-1"}, nil, 5, 7500 * time.Millisecond, 15 * time.Second, "503"},
+		"401":                  {401, nil, nil, 1, 0, 0, "401 Unauthorized: check the key"},
+		"403":                  {403, nil, nil, 1, 0, 0, "403 Forbidden: check the key"},
+		"404":                  {404, nil, nil, 1, 0, 0, "404 Not Found: check the URL"},
+		"407":                  {407, nil, nil, 1, 0, 0, "407 Proxy Authentication Required: check the proxy"},
+		"500":                  {500, nil, nil, 1, 0, 0, "500 Internal Server Error"},
+		"204":                  {204, nil, nil, 1, 0, 0, "204 No Content"},
+		"299":                  {299, nil, nil, 1, 0, 0, "299"},
+		"no such host":         {0, nil, &net.DNSError{Err: "no such host", IsNotFound: true}, 1, 0, 0, "no such host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -360,7 +360,7 @@ func TestFetchRetries(t *testing.T) {
 					attempts = 0
 					_, err = f.Fetch(ctx, "https://feed.example/list.txt", threatconnect.Cursor{})
 					require.ErrorIs(t, err, context.DeadlineExceeded)
-					require.ErrorContains(t, err, tc.says, "the reason is not lost")
+					require.ErrorContains(t, err, tc.says, "the error includes the reason of the retry")
 					assert.Equal(t, 1, attempts)
 				}
 			})
@@ -402,23 +402,23 @@ func TestThreatFetcherSendsNoCredentials(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		from, to string
-		secret   bool // whether the second request has the credentials
+		secret   bool // the second request has the feed's credentials
 		says     string
 	}{
-		"to another path":           {"https://feed.example/a", "/b", true, ""},
-		"to the same host":          {"https://feed.example/a", "https://FEED.example:443/b", true, ""},
-		"to https":                  {"http://feed.example/a", "https://feed.example/b", true, ""},
-		"to another host":           {"https://feed.example/a", "https://cdn.example/b", false, ""},
-		"to a host below":           {"https://feed.example/a", "https://cdn.feed.example/b", false, ""},
-		"to another port":           {"https://feed.example/a", "https://feed.example:8443/b", false, ""},
-		"with a password":           {"https://feed.example/a", "https://x:redirect-secret@cdn.example/b", false, ""},
-		"without a scheme":          {"https://feed.example/a", "//cdn.example/b", false, ""},
-		"to http":                   {"https://feed.example/a", "http://feed.example/b", false, "from https to http"},
-		"to a file":                 {"https://feed.example/a", "file:///etc/passwd", false, "other than an http or https URL"},
-		"to nothing":                {"https://feed.example/a", "", false, "not a URL"},
-		"to something else":         {"https://feed.example/a", "https://a b/", false, "not a URL"},
-		"to a host without a name":  {"https://feed.example/a", "https:///b", false, "other than an http or https URL"},
-		"to itself, without an end": {"https://feed.example/a", "/a", true, "more than 10 times"},
+		"to another path":          {"https://feed.example/a", "/b", true, ""},
+		"to the same host":         {"https://feed.example/a", "https://FEED.example:443/b", true, ""},
+		"to https":                 {"http://feed.example/a", "https://feed.example/b", true, ""},
+		"to another host":          {"https://feed.example/a", "https://cdn.example/b", false, ""},
+		"to a subdomain":           {"https://feed.example/a", "https://cdn.feed.example/b", false, ""},
+		"to another port":          {"https://feed.example/a", "https://feed.example:8443/b", false, ""},
+		"with a password":          {"https://feed.example/a", "https://x:redirect-secret@cdn.example/b", false, ""},
+		"without a scheme":         {"https://feed.example/a", "//cdn.example/b", false, ""},
+		"to http":                  {"https://feed.example/a", "http://feed.example/b", false, "from https to http"},
+		"to a file":                {"https://feed.example/a", "file:///etc/passwd", false, "other than an http or https URL"},
+		"to an empty URL":          {"https://feed.example/a", "", false, "not a URL"},
+		"to an invalid URL":        {"https://feed.example/a", "https://a b/", false, "not a URL"},
+		"to a host without a name": {"https://feed.example/a", "https:///b", false, "other than an http or https URL"},
+		"to itself in a loop":      {"https://feed.example/a", "/a", true, "more than 10 times"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -449,13 +449,13 @@ func TestThreatFetcherSendsNoCredentials(t *testing.T) {
 				if !has {
 					assert.NotContains(t, fmt.Sprint(r.Header), "secret")
 				}
-				assert.NotContains(t, fmt.Sprint(r.Header), "access-id", "those of the platform go to no feed")
+				assert.NotContains(t, fmt.Sprint(r.Header), "access-id", "platform credentials are never sent to a feed")
 				assert.NotContains(t, fmt.Sprint(r.Header), "query-secret")
 				assert.Nil(t, r.URL.User)
 				assert.Equal(t, clientOf(t).UserAgent(), r.UserAgent())
 			}
 			assert.NotContains(t, d.Cursor.Source, "secret")
-			assert.Contains(t, d.Cursor.Source, "feed.example/#", "the feed is known by its own URL")
+			assert.Contains(t, d.Cursor.Source, "feed.example/#", "the cursor names the feed, not the target of the redirect")
 		})
 	}
 }
@@ -478,7 +478,7 @@ func TestErrorsOfFetchShowNoCredential(t *testing.T) {
 	})
 }
 
-// The goal of a redirect is often a signed URL of a storage service.
+// The target of a redirect is often a signed URL of a storage service.
 func TestErrorsAfterARedirectDoNotShowItsURL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -496,7 +496,7 @@ func TestErrorsAfterARedirectDoNotShowItsURL(t *testing.T) {
 	})
 }
 
-// Header keys in another spelling are the same headers, so none is sent twice.
+// Header keys are case-insensitive, so no header is sent twice.
 func TestHeadersAreSentOnceInAnySpelling(t *testing.T) {
 	t.Parallel()
 	var sent http.Header
@@ -546,20 +546,20 @@ func TestFetchRefusesBeforeItSends(t *testing.T) {
 		change  func(*Fetcher)
 		feedURL string
 	}{
-		"no URL":            {nil, ""},
-		"a path":            {nil, "list-secret.txt"},
-		"a file":            {nil, "file:///secret"},
-		"no host":           {nil, "https:///secret"},
-		"a broken URL":      {nil, "https://user:secret%@feed.example/"},
-		"no client":         {func(f *Fetcher) { f.Client = nil }, "https://feed.example/"},
-		"a zero client":     {func(f *Fetcher) { f.Client = new(threatconnect.Client) }, "https://feed.example/"},
-		"no integration":    {func(f *Fetcher) { f.Client = anonymous }, "https://feed.example/"},
-		"a negative limit":  {func(f *Fetcher) { f.MaxBytes = -1 }, "https://feed.example/"},
-		"a key with a line": {func(f *Fetcher) { f.Header = http.Header{"X-Key": {"secret\n"}} }, "https://feed.example/"},
-		"a control":         {func(f *Fetcher) { f.Header = http.Header{"X-Key": {"secret\x01"}} }, "https://feed.example/"},
-		"a delete":          {func(f *Fetcher) { f.Header = http.Header{"X-Key": {"secret\x7f"}} }, "https://feed.example/"},
-		"no header name":    {func(f *Fetcher) { f.Header = http.Header{"": {"secret"}} }, "https://feed.example/"},
-		"a header name":     {func(f *Fetcher) { f.Header = http.Header{"X Key:secret": {"x"}} }, "https://feed.example/"},
+		"no URL":                 {nil, ""},
+		"a path":                 {nil, "list-secret.txt"},
+		"a file":                 {nil, "file:///secret"},
+		"no host":                {nil, "https:///secret"},
+		"a broken URL":           {nil, "https://user:secret%@feed.example/"},
+		"no client":              {func(f *Fetcher) { f.Client = nil }, "https://feed.example/"},
+		"a zero client":          {func(f *Fetcher) { f.Client = new(threatconnect.Client) }, "https://feed.example/"},
+		"no user agent":          {func(f *Fetcher) { f.Client = anonymous }, "https://feed.example/"},
+		"a negative limit":       {func(f *Fetcher) { f.MaxBytes = -1 }, "https://feed.example/"},
+		"a line break":           {func(f *Fetcher) { f.Header = http.Header{"X-Key": {"secret\n"}} }, "https://feed.example/"},
+		"a control character":    {func(f *Fetcher) { f.Header = http.Header{"X-Key": {"secret\x01"}} }, "https://feed.example/"},
+		"a delete character":     {func(f *Fetcher) { f.Header = http.Header{"X-Key": {"secret\x7f"}} }, "https://feed.example/"},
+		"an empty header name":   {func(f *Fetcher) { f.Header = http.Header{"": {"secret"}} }, "https://feed.example/"},
+		"an invalid header name": {func(f *Fetcher) { f.Header = http.Header{"X Key:secret": {"x"}} }, "https://feed.example/"},
 	} {
 		f := good
 		if tc.change != nil {
@@ -601,7 +601,7 @@ func TestFetchUsesTheProxyOfTheClientAndNotItsCredentials(t *testing.T) {
 	_, _, err = fetchAll(t, f, "https://feed.example/list.txt", threatconnect.Cursor{})
 	require.ErrorContains(t, err, "the proxy answered 407 Proxy Authentication Required")
 	assert.NotContains(t, err.Error(), "secret")
-	assert.Len(t, asked, 2, "it is not retried")
+	assert.Len(t, asked, 2, "the request is not retried")
 }
 
 func TestACertificateThatNobodyTrustsIsNotRetried(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// secret stands for a value of a feed, which no error may contain.
+// secret is in the values of the seeds. No error may contain it.
 const secret = "qzjx"
 
 func FuzzThreatFeeds(f *testing.F) {
@@ -47,14 +47,14 @@ func FuzzThreatFeeds(f *testing.F) {
 				line = refusal.Line
 				assert.NotEmpty(t, refusal.Rule)
 				assert.NotContains(t, refusal.Rule+refusal.Fix, secret)
-				assert.Equal(t, refusal.Object, nameable(refusal.Object), "an id is shown if it is one")
+				assert.Equal(t, refusal.Object, nameable(refusal.Object), "errors contain only valid IDs")
 			default:
 				require.ErrorIs(t, err, ErrFormat)
 				assert.NotContains(t, err.Error(), secret)
 				return
 			}
 			assert.True(t, line >= last && line <= lines, "line %d after %d of %d", line, last, lines)
-			if feed.Format() != FormatSTIX { // which has an order of its own
+			if feed.Format() != FormatSTIX { // entries of STIX are not in the order of lines
 				last = line
 			}
 		}
@@ -62,7 +62,8 @@ func FuzzThreatFeeds(f *testing.F) {
 	})
 }
 
-// checkItems checks that items can be imported, and that the indicators of CSV refer only to groups before them.
+// checkItems checks that items can be imported and that, except in JSON lines, groups precede the indicators that
+// refer to them.
 func checkItems(t *testing.T, format Format, found []Entry) {
 	t.Helper()
 	var fingerprints threatconnect.Fingerprinter
@@ -75,7 +76,7 @@ func checkItems(t *testing.T, format Format, found []Entry) {
 			continue
 		}
 		for _, xid := range indicatorIn(e).Meta().GroupXIDs {
-			assert.True(t, xids[xid] || format == FormatJSONLines, "a group comes before what refers to it")
+			assert.True(t, xids[xid] || format == FormatJSONLines, "a group precedes the indicators that refer to it")
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// importFeed imports a feed into the test server. What the platform refuses does not matter.
+// importFeed imports a feed into the test server. Errors of items are ignored.
 func importFeed(t *testing.T, srv *threatconnecttest.Server, o Options, text string) {
 	t.Helper()
 	f, err := Open(strings.NewReader(text), &o)
@@ -69,13 +69,13 @@ func TestThreatAFeedChangesOnlyItsOwnGroups(t *testing.T) {
 				{Owner: testOwner, Feed: "b"},
 				{Owner: "Example Community", Feed: "b"},
 				{Owner: "Example Community", Feed: "a"},
-				{Owner: testOwner, Feed: "a-" + string(c.format)}, // the parts of an xid are joined by hyphens
+				{Owner: testOwner, Feed: "a-" + string(c.format)}, // the parts of an xid are joined with hyphens
 			} {
 				o.Format, o.CSV = c.format, c.csv
 				importFeed(t, srv, o, c.hostile)
 				unchanged()
 			}
-			for _, g := range before { // the hostile feed has seen the xids on the platform
+			for _, g := range before { // the hostile feed knows the xids on the platform
 				importFeed(t, srv, Options{Format: FormatJSONLines, Owner: testOwner, Feed: "b"}, jsonl("Bad", "bad.example.org", g.XID))
 				unchanged()
 			}
@@ -91,7 +91,7 @@ func threatFoxRow(host string) string {
 	return `"2026-01-02 03:04:05", "1", "` + host + `", "domain", "botnet_cc", "win.emotet", "None", "Emotet", "", "75", "False", "None", "tag", "0", "somebody"` + "\n"
 }
 
-// No id of a feed makes the xid of another feed, whatever the names of the feeds and owners are.
+// No ID in a feed results in an xid of another feed, regardless of the names of feeds and owners.
 func TestXIDsOfFeedsDoNotCollide(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

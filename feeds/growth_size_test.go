@@ -42,7 +42,7 @@ func TestThreatFeedsSendAtMost64TimesTheirSize(t *testing.T) {
 	t.Parallel()
 	n := 400
 	if testing.Short() {
-		n = 250 // with fewer parts, some of the texts would not grow 64 times without the limit
+		n = 250 // with fewer parts, some texts would grow less than 64 times even without the limit
 	}
 	repeat := func(format string, separator string) string {
 		parts := make([]string, n)
@@ -124,8 +124,8 @@ func TestThreatFeedsSendAtMost64TimesTheirSize(t *testing.T) {
 	}
 }
 
-// A small object could become gigabytes: each comparison of a pattern becomes an indicator with the description and all
-// groups. Descriptions are left out first, and only then indicators.
+// Without a limit, a small object could grow to gigabytes: each comparison of a pattern becomes an indicator with the
+// description and all groups. Descriptions are left out first, then indicators.
 func TestSTIXPatternsAreNotRepeatedWithoutLimit(t *testing.T) {
 	t.Parallel()
 	const n = 1000

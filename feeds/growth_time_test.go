@@ -19,7 +19,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// numbered returns n texts with # replaced by their numbers.
+// numbered returns n copies of text, in which # is replaced by the number of the copy.
 func numbered(n int, text, separator string) string {
 	var b strings.Builder
 	for i := range n {
@@ -154,10 +154,10 @@ func TestThreatFeedsTimeGrowsLinearly(t *testing.T) {
 				}
 			}
 			n, factor := 250, 8
-			if testing.Short() && !strings.HasPrefix(name, "comparisons and ") { // fewer comparisons stay below their limit
+			if testing.Short() && !strings.HasPrefix(name, "comparisons and ") { // fewer comparisons would stay below the limit
 				n, factor = 125, 4
 			}
-			for ; n < 4000; n *= 2 { // short runs do not tell
+			for ; n < 4000; n *= 2 { // shorter times are too imprecise to compare
 				f, began := read(n), time.Now()
 				if f(); time.Since(began) > 200*time.Microsecond {
 					break

@@ -41,7 +41,7 @@ func TestJSONLinesReadIndicatorsWithAllTheirFields(t *testing.T) {
 	assert.Equal(t, []time.Time{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), day(3), day(4), day(5), day(6)},
 		[]time.Time{m.ExternalDateAdded, m.ExternalDateExpires, m.ExternalLastModified, m.FirstSeen, m.LastSeen})
 	assert.InDelta(t, 0, *indicatorIn(found[1]).Meta().Rating, 0, "0 is a rating")
-	assert.Nil(t, indicatorIn(found[1]).Meta().Confidence, "null is none")
+	assert.Nil(t, indicatorIn(found[1]).Meta().Confidence, "null means no confidence")
 	assert.Nil(t, indicatorIn(found[2]).Meta().Rating)
 }
 
@@ -77,7 +77,7 @@ func TestJSONLinesReadGroupsOfAllTypes(t *testing.T) {
 	require.Empty(t, bad)
 	require.Len(t, found, 16)
 	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	assert.Equal(t, when, groupIn(found[3]).(*threatconnect.Incident).EventDate, "dates are brought to UTC")
+	assert.Equal(t, when, groupIn(found[3]).(*threatconnect.Incident).EventDate, "dates are converted to UTC")
 	assert.Equal(t, threatconnect.IncidentOpen, groupIn(found[3]).(*threatconnect.Incident).Status)
 	assert.Equal(t, when, groupIn(found[4]).(*threatconnect.Report).PublishDate)
 	assert.Equal(t, "rule x {}", groupIn(found[5]).(*threatconnect.Signature).FileText)
@@ -94,14 +94,14 @@ func TestJSONLinesAreTakenLiterally(t *testing.T) {
 	const host = `{"type":"Host","summary":"www.example.com"`
 	const threat = `{"group":{"type":"Threat","name":"n","xid":"x"`
 	for name, c := range map[string]struct{ line, want string }{
-		"a field that is not known":             {host + `,"score":1}`, "unknown field"},
+		"an unknown field":                      {host + `,"score":1}`, "unknown field"},
 		"a field in another letter case":        {`{"type":"Host","Summary":"www.example.com"}`, "unknown field"},
-		"a field that comes twice":              {host + `,"type":"Host"}`, "twice"},
-		"an attribute field that is not known":  {host + `,"attributes":[{"type":"a","value":"b","source":"c"}]}`, "unknown field"},
+		"a duplicate field":                     {host + `,"type":"Host"}`, "twice"},
+		"an unknown attribute field":            {host + `,"attributes":[{"type":"a","value":"b","source":"c"}]}`, "unknown field"},
 		"an attribute without value":            {host + `,"attributes":[{"type":"a"}]}`, "without type or value"},
-		"attributes that are no list":           {host + `,"attributes":{}}`, "attributes must be a list of objects"},
-		"an attribute that is no object":        {host + `,"attributes":[1]}`, "must be a JSON object"},
-		"a tag that is no text":                 {host + `,"tags":[1]}`, "tags must be a list of text"},
+		"attributes that are not a list":        {host + `,"attributes":{}}`, "attributes must be a list of objects"},
+		"an attribute that is not an object":    {host + `,"attributes":[1]}`, "must be a JSON object"},
+		"a tag that is not text":                {host + `,"tags":[1]}`, "tags must be a list of text"},
 		"an empty tag":                          {host + `,"tags":[""]}`, "tag is blank"},
 		"an empty xid":                          {host + `,"groups":[""]}`, "groups has an empty xid"},
 		"a rating above 5":                      {host + `,"rating":5.1}`, "rating must be a number from 0 to 5"},
@@ -116,23 +116,23 @@ func TestJSONLinesAreTakenLiterally(t *testing.T) {
 		"something after the object":            {host + `} x`, "after the JSON object"},
 		"an object that is cut off":             {host, "not valid JSON"},
 		"an array":                              {`[]`, "must be a JSON object"},
-		"a group beside an indicator":           {`{"group":{"type":"Threat","name":"n","xid":"x"},"type":"Host"}`, "a group and other fields"},
-		"a group field that is not known":       {threat + `,"owner":"x"}}`, "a field that its type does not have"},
-		"a group field that is no text":         {threat + `,"fileName":1}}`, "fileName must be text"},
-		"a document with a text for a boolean":  {`{"group":{"type":"Document","name":"n","xid":"x","fileName":"f","malware":"true"}}`, "malware must be true or false"},
+		"a group and indicator fields":          {`{"group":{"type":"Threat","name":"n","xid":"x"},"type":"Host"}`, "a group and other fields"},
+		"an unknown group field":                {threat + `,"owner":"x"}}`, "a field that its type does not have"},
+		"a group field that is not text":        {threat + `,"fileName":1}}`, "fileName must be text"},
+		"text for a boolean":                    {`{"group":{"type":"Document","name":"n","xid":"x","fileName":"f","malware":"true"}}`, "malware must be true or false"},
 		"a summary of a group":                  {threat + `,"summary":"s"}}`, "a field that its type does not have"},
 		"a name of an indicator":                {host + `,"name":"n"}`, "unknown field"},
 		"a date of a group in an indicator":     {host + `,"eventDate":"2026-01-02T03:04:05Z"}`, "unknown field"},
-		"a group that comes twice":              {`{"group":{"type":"Threat","name":"n","xid":"x"},"group":{"type":"Threat","name":"n","xid":"x"}}`, "a field twice"},
-		"fields without an end":                 {`{"group":{` + manyFields(1000) + `}}`, "too many fields"},
-		"a date that is no date":                {host + `,"firstSeen":"2026-01-02"}`, "firstSeen must be a date"},
+		"a duplicate group":                     {`{"group":{"type":"Threat","name":"n","xid":"x"},"group":{"type":"Threat","name":"n","xid":"x"}}`, "a field twice"},
+		"too many fields":                       {`{"group":{` + manyFields(1000) + `}}`, "too many fields"},
+		"a date without a time":                 {host + `,"firstSeen":"2026-01-02"}`, "firstSeen must be a date"},
 		"a label that is not text":              {host + `,"securityLabels":[{}]}`, "securityLabels must be a list of text"},
-		"half a character":                      {`{"type":"Host","summary":"www.example.com","tags":["\ud800"]}`, "tags has half a character"},
+		"an unpaired surrogate":                 {`{"type":"Host","summary":"www.example.com","tags":["\ud800"]}`, "tags has half a character"},
 		"bytes that are not UTF-8":              {"{\"type\":\"Host\",\"summary\":\"caf\xe9.example\"}", "not valid UTF-8"},
-		"an xid that no import takes":           {host + `,"groups":["a\u0001"]}`, "associated group holds a control character"},
-		"an xid that is blank":                  {host + `,"groups":[" "]}`, "empty xid"},
-		"a group with an xid that is blank":     {`{"group":{"type":"Threat","name":"n","xid":" "}}`, "without an xid"},
-		"no field at all":                       {`{}`, "no type"},
+		"an xid with a control character":       {host + `,"groups":["a\u0001"]}`, "associated group holds a control character"},
+		"a blank xid":                           {host + `,"groups":[" "]}`, "empty xid"},
+		"a group with a blank xid":              {`{"group":{"type":"Threat","name":"n","xid":" "}}`, "without an xid"},
+		"an empty object":                       {`{}`, "no type"},
 		"a group that is null":                  {`{"group":null}`, "must be a JSON object"},
 		"a group field of another type":         {threat + `,"fileName":"f"}}`, "a field that its type does not have"},
 		"a group without name":                  {`{"group":{"type":"Threat","xid":"x"}}`, "group name"},
@@ -149,7 +149,7 @@ func TestJSONLinesAreTakenLiterally(t *testing.T) {
 			require.Len(t, bad, 1)
 			assert.Equal(t, 2, bad[0].Line)
 			assert.Contains(t, bad[0].Rule, c.want)
-			assert.Equal(t, []string{"3 Host next.example"}, shown(found), "the rest goes on")
+			assert.Equal(t, []string{"3 Host next.example"}, shown(found), "later lines are still read")
 		})
 	}
 }

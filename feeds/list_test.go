@@ -87,7 +87,7 @@ func TestHostsFilesMaySetUpTheLocalMachine(t *testing.T) {
 		assert.True(t, b.Skipped, b.Line)
 	}
 	assert.Equal(t, 12, bad[15].Line)
-	assert.False(t, bad[15].Skipped, "an address that is not a black hole is the indicator or the name's true address")
+	assert.False(t, bad[15].Skipped, "an address other than a sinkhole is the indicator or the real address of the name")
 	assert.False(t, bad[16].Skipped)
 	assert.NotContains(t, bad[15].Error(), "router")
 }

@@ -32,7 +32,7 @@ func many(n, version int) iter.Seq2[threatconnect.BatchItem, error] {
 	}
 }
 
-// importMany runs an import in which everything succeeds. It returns how many items were sent.
+// importMany runs an import in which everything succeeds. It returns the number of items that were sent.
 func importMany(t testing.TB, store Store, n, version int, each func()) int64 {
 	s := openState(t, store)
 	var stats threatconnect.BatchStats

@@ -45,5 +45,5 @@ func TestADryRunChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 	s, _ = choose(hosts(0, 2)...)
 	assert.Contains(t, s.Reason(), "another one is in progress")
-	require.NoError(t, running.Save(t.Context(), threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 1, Succeeded: 1}}, nil), "the dry run did not take the state over")
+	require.NoError(t, running.Save(t.Context(), threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 1, Succeeded: 1}}, nil), "the dry run did not take over the state")
 }

@@ -33,7 +33,7 @@ func imageOf(t testing.TB, h header, records ...record) []byte {
 	return b.Bytes()
 }
 
-// isReason reports whether an error only means that everything is sent.
+// isReason reports whether err is a reason to send everything, rather than a failure.
 func isReason(err error) bool {
 	return slices.Contains([]error{errVersion, errDamaged}, err)
 }
@@ -56,10 +56,10 @@ func TestStatesThatCannotBeUsed(t *testing.T) {
 		text []byte
 		want string
 	}{
-		"as it was":          {whole, ""},
+		"unchanged":          {whole, ""},
 		"empty":              {nil, errDamaged.Error()},
 		"cut off":            {whole[:len(whole)-1], errDamaged.Error()},
-		"a byte more":        {append(slices.Clone(whole), 0), errDamaged.Error()},
+		"an extra byte":      {append(slices.Clone(whole), 0), errDamaged.Error()},
 		"of version 3":       {bytes.Replace(whole, []byte("state 2"), []byte("state 3"), 1), errVersion.Error()},
 		"a long header":      {append([]byte(stateFormat), bytes.Repeat([]byte("x"), maxHeader+checksumBytes+1)...), errDamaged.Error()},
 		"two equal items":    {imageOf(t, header{}, record{id{1}, id{1}}, record{id{1}, id{2}}), errDamaged.Error()},
@@ -71,8 +71,8 @@ func TestStatesThatCannotBeUsed(t *testing.T) {
 			require.NoError(t, os.WriteFile(store.path, tc.text, 0o600))
 			s := openState(t, store)
 			require.Equal(t, tc.want, s.Reason())
-			assert.Len(t, runWith(t, s, fate{}, host(0, 1)), min(1, len(tc.want)), "with a reason everything is sent, without one nothing")
-			assert.Empty(t, run(t, store, host(0, 1)), "the next run goes on")
+			assert.Len(t, runWith(t, s, fate{}, host(0, 1)), min(1, len(tc.want)), "everything is sent if there is a reason, otherwise nothing")
+			assert.Empty(t, run(t, store, host(0, 1)), "the next run uses the new state")
 		})
 	}
 }
@@ -95,7 +95,7 @@ func TestAStoreWithSomethingElseIsRefused(t *testing.T) {
 		b, err := os.ReadFile(store.path)
 		require.NoError(t, err)
 		assert.Equal(t, text, string(b))
-		assert.NoFileExists(t, store.marker(), "and nothing is left next to it")
+		assert.NoFileExists(t, store.marker(), "no mark is left")
 	}
 }
 
@@ -114,9 +114,9 @@ func TestErrorsWhileAStateIsRead(t *testing.T) {
 			}
 			return bytes.NewReader(whole).ReadAt(p, off)
 		}), int64(len(whole)))
-		require.ErrorIs(t, err, broken, "a disk that fails is not a reason to send everything")
+		require.ErrorIs(t, err, broken, "a read error is not a reason to send everything")
 	}
-	for call := 0; ; call++ { // a disk that fails once
+	for call := 0; ; call++ { // one read fails
 		reads := 0
 		_, err := openImage(readerAt(func(p []byte, off int64) (int, error) {
 			if reads++; reads == call+1 {
@@ -142,7 +142,7 @@ func TestErrorsWhileAStateIsRead(t *testing.T) {
 	_, _, err = i.find(records[300].item)
 	require.ErrorIs(t, err, broken)
 	_, _, err = i.find(records[300].item)
-	require.ErrorIs(t, err, broken, "what was read before is not taken for the block")
+	require.ErrorIs(t, err, broken, "after a failed read, older data is not used as the block")
 	fails = false
 	n, _, err := i.find(records[300].item)
 	require.NoError(t, err)
@@ -179,7 +179,7 @@ func FuzzFind(f *testing.F) {
 			for j := range i {
 				i[j] = byte(random.Uint32())
 				if crowded && j < 12 {
-					i[j] &= 1 // all in a few places
+					i[j] &= 1 // close together
 				}
 			}
 			items = append(items, i)
@@ -214,7 +214,7 @@ func FuzzOpenImage(f *testing.F) {
 	f.Add([]byte(stateFormat+"{}\n"+string(make([]byte, 64))), true)
 	f.Add([]byte{}, false)
 	f.Fuzz(func(t *testing.T, text []byte, sum bool) {
-		if sum { // so that more than the checksum is tested
+		if sum { // a valid checksum, to test the other checks
 			all := sha256.Sum256(text)
 			text = append(text, all[:]...)
 		}

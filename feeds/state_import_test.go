@@ -31,22 +31,22 @@ func newDaily(t *testing.T) *daily {
 	return &daily{srv: threatconnecttest.NewT(t), store: fileStoreIn(t), spool: filepath.Join(t.TempDir(), "spool")}
 }
 
-// process is how a process of the program runs.
+// process describes a process of the program.
 type process struct {
-	run     string // name of the import in the spool; empty for no spool
+	run     string // name of the import in the spool; empty means no spool
 	version string // of the feed
 	items   []threatconnect.BatchItem
-	stop    int  // number of the event at which the process is stopped; 0 for none
-	kill    bool // it is stopped without a chance to save
+	stop    int  // event at which the process is stopped, from 1; 0 means none
+	kill    bool // the process stops without a call of Save
 }
 
-// start runs a process to its end. It returns the state and the counts of the import.
+// start runs a process. It returns the state and the statistics of the import.
 func (d *daily) start(t *testing.T, p process) (*State, threatconnect.BatchStats) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s := openState(t, d.store, named(p.run))
-	if s.Cursor().Position == p.version { // the server of the feed answers that it has not changed
+	if s.Cursor().Position == p.version { // the feed has not changed
 		require.NoError(t, s.Save(ctx, threatconnect.BatchStats{}, nil))
 		require.NoError(t, s.Close())
 		d.holds(t, p.items)
@@ -71,7 +71,7 @@ func (d *daily) start(t *testing.T, p process) (*State, threatconnect.BatchStats
 	return s, stats
 }
 
-// holds checks that the owner has the hosts as they are in a feed.
+// holds checks that the owner contains the hosts of a feed, with their ratings and groups.
 func (d *daily) holds(t *testing.T, items []threatconnect.BatchItem) {
 	t.Helper()
 	for _, item := range items {
@@ -94,13 +94,13 @@ func TestARestartContinuesTheImportInTheSpool(t *testing.T) {
 			for n := range 60 {
 				items = append(items, host(n, float64(1+n%2)))
 			}
-			for stop := range 3 { // it dies several times
+			for stop := range 3 { // the process is stopped several times
 				s, _ := d.start(t, process{run: "tuesday", version: "2", items: items, stop: 3 + stop, kill: kill})
 				assert.Empty(t, s.Reason())
 			}
 			s, stats := d.start(t, process{run: "tuesday", version: "2", items: items})
 			assert.Empty(t, s.Reason())
-			assert.EqualValues(t, 30, stats.Indicators.Succeeded, "the counts are those of the whole import")
+			assert.EqualValues(t, 30, stats.Indicators.Succeeded, "the counts cover the whole import")
 			unchanged, _ := s.Counts()
 			assert.EqualValues(t, 30, unchanged)
 			d.holds(t, items)
@@ -112,8 +112,8 @@ func TestARestartContinuesTheImportInTheSpool(t *testing.T) {
 	})
 }
 
-// A feed that has changed between the crash and the restart: what the dead process has sent is unknown, so nothing is
-// taken for unchanged by the run after.
+// If the feed changes between the crash and the restart, it is unknown which items the dead process sent. The next run
+// does not assume that the items that the restart skipped are unchanged.
 func TestAFeedThatChangesBetweenCrashAndRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestAnImportThatHasEndedIsNotTakenForAnEmptyFeed(t *testing.T) {
 		require.NoError(t, s.Close())
 
 		_, stats := d.start(t, process{run: "tuesday", version: "2", items: changed})
-		assert.EqualValues(t, 1, stats.Indicators.Succeeded, "it is not imported again")
+		assert.EqualValues(t, 1, stats.Indicators.Succeeded, "the import is not repeated")
 		s, _ = d.start(t, process{run: "wednesday", version: "3", items: hosts(0, 4)})
 		assert.NotEmpty(t, s.Reason())
 		d.holds(t, hosts(0, 4))
@@ -223,7 +223,7 @@ func TestAGroupThatWasDeletedFromTheOwnerComesBack(t *testing.T) {
 		items = append(items, host(2, 1, "x-1"))
 		s, stats := d.start(t, process{version: "2", items: items})
 		unchanged, _ := s.Counts()
-		assert.Equal(t, []int64{2, 1}, []int64{unchanged, stats.Total().Failed + stats.Links.Failed}, "nobody can know")
+		assert.Equal(t, []int64{2, 1}, []int64{unchanged, stats.Total().Failed + stats.Links.Failed}, "the state does not know of the deletion")
 		s, stats = d.start(t, process{version: "2", items: items})
 		assert.Empty(t, s.Reason())
 		assert.EqualValues(t, 2, stats.Total().Succeeded)
@@ -248,7 +248,7 @@ func TestADeletedGroupOfMergedItemsComesBack(t *testing.T) {
 		_, err := d.srv.Client().Batch.Import(t.Context(), threatconnect.BatchConfig{Owner: "Example Source", Action: threatconnect.BatchDelete}, sequence(items[:1], false))
 		require.NoError(t, err)
 		items = append(items, host(2, 1, "x-1"))
-		assert.EqualValues(t, 1, day().Total().Failed, "nobody can know")
+		assert.EqualValues(t, 1, day().Total().Failed, "the state does not know of the deletion")
 		assert.EqualValues(t, 2, day().Total().Succeeded)
 		d.holds(t, items[2:])
 		assert.Zero(t, day().Total().Added)
@@ -278,7 +278,7 @@ func TestWhatThePlatformRefusesIsSentInEachRun(t *testing.T) {
 	})
 }
 
-// An item that the program excludes is remembered, so other exclusions need other settings.
+// The state records excluded items as well, so other exclusions need other settings.
 func TestSettingsCoverExclusions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

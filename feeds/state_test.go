@@ -63,7 +63,7 @@ func group(xid string) *threatconnect.Threat {
 
 var errSource = errors.New("the feed broke off")
 
-// sequence returns items, and then errSource if the feed breaks off.
+// sequence yields items, and then errSource if brokenOff is set.
 func sequence(items []threatconnect.BatchItem, brokenOff bool) iter.Seq2[threatconnect.BatchItem, error] {
 	return func(yield func(threatconnect.BatchItem, error) bool) {
 		for _, item := range items {
@@ -77,16 +77,16 @@ func sequence(items []threatconnect.BatchItem, brokenOff bool) iter.Seq2[threatc
 	}
 }
 
-// fate is what happens to an import.
+// fate describes the outcome of an import.
 type fate struct {
-	fail      []int64 // positions of items that the platform refuses
+	fail      []int64 // positions of items that the platform refuses; -1 is an unknown item
 	brokenOff bool
 	unknown   int64 // items with an unknown outcome
-	silent    bool  // OnError is not told
+	silent    bool  // OnError is not called
 	err       error
 }
 
-// imports is an import by a platform that accepts everything else. It returns the positions in items of those sent.
+// imports simulates an import in which everything else succeeds. It returns the indexes of the items that were sent.
 func imports(s *State, f fate, items ...threatconnect.BatchItem) (sent []int, stats threatconnect.BatchStats, err error) {
 	at := 0
 	for item, bad := range s.Changed(sequence(items, f.brokenOff)) {
@@ -114,7 +114,7 @@ func imports(s *State, f fate, items ...threatconnect.BatchItem) (sent []int, st
 	return sent, stats, f.err
 }
 
-// run is a run in which everything succeeds. It returns the positions of the items that were sent.
+// run simulates a run in which everything succeeds. It returns the indexes of the items that were sent.
 func run(t testing.TB, store Store, items ...threatconnect.BatchItem) []int {
 	t.Helper()
 	return runWith(t, openState(t, store), fate{}, items...)
@@ -149,7 +149,7 @@ func TestOnlyWhatHasChangedIsSent(t *testing.T) {
 	assert.Equal(t, []int{1, 3}, runWith(t, s, fate{}, items[0], host(0, 2, "x-1"), host(2, 1), host(3, 1)), "h1 is gone, h2 has moved")
 	unchanged, vanished := s.Counts()
 	assert.Equal(t, []int64{2, 1}, []int64{unchanged, vanished})
-	assert.Equal(t, []int{2}, run(t, store, host(0, 2, "x-1"), host(3, 1), host(1, 1)), "what vanished and comes again is sent")
+	assert.Equal(t, []int{2}, run(t, store, host(0, 2, "x-1"), host(3, 1), host(1, 1)), "an item that comes back is sent")
 
 	s = openState(t, store, full)
 	assert.Equal(t, "a full run was requested", s.Reason())
@@ -171,9 +171,9 @@ func TestWhatFailedIsSentAgain(t *testing.T) {
 		"nothing failed":                       {fate{}, nil},
 		"one, and the group that it refers to": {fate{fail: []int64{3}}, []int{1, 3}},
 		"several":                              {fate{fail: []int64{2, 4}}, []int{0, 2, 4}},
-		"one that is not known":                {fate{fail: []int64{-1}}, everything},
+		"an unknown item":                      {fate{fail: []int64{-1}}, everything},
 		"an unknown outcome":                   {fate{unknown: 1}, everything},
-		"a failure that nobody told":           {fate{fail: []int64{3}, silent: true}, everything},
+		"a failure that was not reported":      {fate{fail: []int64{3}, silent: true}, everything},
 		"all":                                  {fate{fail: []int64{4, 3, 2, 1, 0}}, everything},
 		"the feed broke off":                   {fate{brokenOff: true}, nil},
 	} {
@@ -191,7 +191,7 @@ func TestWhatFailedIsSentAgain(t *testing.T) {
 	}
 }
 
-// The counts of an import and what OnError was told must agree.
+// The counts of an import must agree with the errors that OnError received.
 func TestCountsThatLeaveDoubts(t *testing.T) {
 	t.Parallel()
 	one := threatconnect.BatchCounts{Added: 2, Succeeded: 1, Failed: 1}
@@ -202,25 +202,25 @@ func TestCountsThatLeaveDoubts(t *testing.T) {
 		err   error
 		again []int
 	}{
-		"success":                       {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2, Succeeded: 2}}, nil, nil, nil},
-		"an error twice":                {threatconnect.BatchStats{Indicators: one}, []threatconnect.BatchItemError{refused, refused}, nil, []int{0}},
-		"an error in the list only":     {threatconnect.BatchStats{Indicators: one}, nil, &threatconnect.BatchError{Items: []threatconnect.BatchItemError{refused}}, []int{0}},
-		"two failures, one told twice":  {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2, Failed: 2}}, []threatconnect.BatchItemError{refused, refused}, nil, []int{0, 1}},
-		"the content of a group":        {threatconnect.BatchStats{Indicators: one}, []threatconnect.BatchItemError{{Seq: 0, JobID: 1, Content: true}}, nil, []int{0, 1}},
-		"unprocessed":                   {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2, Unprocessed: 1}}, []threatconnect.BatchItemError{{Seq: 1, Unprocessed: true}}, nil, []int{1}},
-		"unprocessed and not told":      {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2, Unprocessed: 1}}, nil, nil, []int{0, 1}},
-		"a refused item is no failure":  {threatconnect.BatchStats{Indicators: one, Invalid: 1}, []threatconnect.BatchItemError{{Seq: 5, Err: errSource}}, nil, []int{0, 1}},
-		"fewer than were sent":          {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 1, Succeeded: 1}}, nil, nil, []int{0, 1}},
-		"an unknown link":               {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2}, Links: threatconnect.BatchCounts{Unknown: 1}}, nil, nil, []int{0, 1}},
-		"an unprocessed link":           {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2}, Links: threatconnect.BatchCounts{Unprocessed: 1}}, nil, nil, []int{0, 1}},
-		"an unprocessed association":    {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2}, Associations: threatconnect.BatchCounts{Unprocessed: 1}}, []threatconnect.BatchItemError{refused}, nil, []int{0, 1}},
-		"a position that was not given": {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2, Succeeded: 2}}, []threatconnect.BatchItemError{{Seq: 77, JobID: 1}}, nil, nil},
+		"success":                          {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2, Succeeded: 2}}, nil, nil, nil},
+		"an error twice":                   {threatconnect.BatchStats{Indicators: one}, []threatconnect.BatchItemError{refused, refused}, nil, []int{0}},
+		"an error in the list only":        {threatconnect.BatchStats{Indicators: one}, nil, &threatconnect.BatchError{Items: []threatconnect.BatchItemError{refused}}, []int{0}},
+		"two failures, one reported twice": {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2, Failed: 2}}, []threatconnect.BatchItemError{refused, refused}, nil, []int{0, 1}},
+		"the content of a group":           {threatconnect.BatchStats{Indicators: one}, []threatconnect.BatchItemError{{Seq: 0, JobID: 1, Content: true}}, nil, []int{0, 1}},
+		"unprocessed":                      {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2, Unprocessed: 1}}, []threatconnect.BatchItemError{{Seq: 1, Unprocessed: true}}, nil, []int{1}},
+		"unprocessed and not reported":     {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2, Unprocessed: 1}}, nil, nil, []int{0, 1}},
+		"a refused item is not a failure":  {threatconnect.BatchStats{Indicators: one, Invalid: 1}, []threatconnect.BatchItemError{{Seq: 5, Err: errSource}}, nil, []int{0, 1}},
+		"fewer added than sent":            {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 1, Succeeded: 1}}, nil, nil, []int{0, 1}},
+		"an unknown link":                  {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2}, Links: threatconnect.BatchCounts{Unknown: 1}}, nil, nil, []int{0, 1}},
+		"an unprocessed link":              {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2}, Links: threatconnect.BatchCounts{Unprocessed: 1}}, nil, nil, []int{0, 1}},
+		"an unprocessed association":       {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2}, Associations: threatconnect.BatchCounts{Unprocessed: 1}}, []threatconnect.BatchItemError{refused}, nil, []int{0, 1}},
+		"an unknown position":              {threatconnect.BatchStats{Indicators: threatconnect.BatchCounts{Added: 2, Succeeded: 2}}, []threatconnect.BatchItemError{{Seq: 77, JobID: 1}}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store, items := fileStoreIn(t), hosts(0, 2)
 			s := openState(t, store)
-			for range s.Changed(sequence(items, false)) { // everything is sent
+			for range s.Changed(sequence(items, false)) { // send everything
 			}
 			for _, e := range tc.told {
 				s.OnError(e)
@@ -267,10 +267,10 @@ func TestAnItemWithSeveralContentsIsSentAgain(t *testing.T) {
 	twice := []threatconnect.BatchItem{host(0, 1), host(1, 1), host(0, 2)}
 	assert.Equal(t, []int{0, 1, 2}, run(t, store, twice...))
 	assert.Equal(t, []int{0, 2}, run(t, store, twice...))
-	assert.Equal(t, []int{0}, run(t, store, host(0, 2), host(1, 1)), "nobody knows which one is in the owner")
+	assert.Equal(t, []int{0}, run(t, store, host(0, 2), host(1, 1)), "it is unknown which version is in the owner")
 	assert.Equal(t, []int{0}, run(t, store, host(0, 1), host(1, 1)))
 	assert.Empty(t, run(t, store, host(0, 1), host(1, 1), host(0, 1)))
-	assert.Equal(t, []int{0, 1}, run(t, store, host(0, 2), host(0, 1)), "the last one is sent, although it is the old one")
+	assert.Equal(t, []int{0, 1}, run(t, store, host(0, 2), host(0, 1)), "the last version is sent, although it is in the state")
 }
 
 func TestTheCursorMovesWithTheItems(t *testing.T) {
@@ -292,7 +292,7 @@ func TestTheCursorMovesWithTheItems(t *testing.T) {
 	s = openState(t, store)
 	assert.Equal(t, first, s.Cursor())
 	require.NoError(t, s.Save(t.Context(), threatconnect.BatchStats{}, nil), "the feed has not changed")
-	assert.Equal(t, first, next(), "so the cursor has not either")
+	assert.Equal(t, first, next(), "the cursor is kept")
 	assert.True(t, next(full).IsZero())
 	assert.Equal(t, first, next())
 
@@ -301,9 +301,9 @@ func TestTheCursorMovesWithTheItems(t *testing.T) {
 	require.NoError(t, s.Close(), "it died")
 	s = openState(t, store, named("today"))
 	assert.Empty(t, s.Reason())
-	assert.True(t, s.Cursor().IsZero(), "if the feed is again as it was, it must be read all the same")
+	assert.True(t, s.Cursor().IsZero(), "the feed must be read, even if it is as before the crash")
 	runWith(t, s, fate{}, host(0, 1))
-	assert.True(t, next().IsZero(), "nobody set another one")
+	assert.True(t, next().IsZero(), "no cursor was set")
 }
 
 func TestThePlatformsOwnerCatchesUpWhateverHappens(t *testing.T) {
@@ -342,7 +342,7 @@ func TestThePlatformsOwnerCatchesUpWhateverHappens(t *testing.T) {
 				if random.IntN(10) == 0 && end != 7 {
 					fails++
 					if random.IntN(2) == 0 {
-						owner[n] = *h.Rating // in part, or unknown
+						owner[n] = *h.Rating // a failed item may have been written
 					}
 					stats.Indicators.Failed++
 					s.OnError(threatconnect.BatchItemError{Seq: stats.Indicators.Added, JobID: 1})
@@ -408,19 +408,19 @@ func TestARunThatDiedIsFollowedByAFullOne(t *testing.T) {
 	run(t, store, hosts(0, 3)...)
 	s := openState(t, store)
 	_, _, _ = imports(s, fate{}, host(0, 2))
-	require.NoError(t, s.Close(), "it is not saved")
+	require.NoError(t, s.Close(), "without Save")
 	s = openState(t, store)
 	assert.Contains(t, s.Reason(), "did not finish")
 	require.NoError(t, s.Close(), "nothing was sent")
 	s = openState(t, store)
-	assert.Contains(t, s.Reason(), "did not finish", "so the mark is still there")
+	assert.Contains(t, s.Reason(), "did not finish", "the mark is kept")
 	assert.Equal(t, []int{0, 1, 2}, runWith(t, s, fate{}, hosts(0, 3)...))
 	assert.Empty(t, run(t, store, hosts(0, 3)...))
 }
 
 func TestOneOfTwoConcurrentRunsFails(t *testing.T) {
 	t.Parallel()
-	// In which order they are saved.
+	// order is that of the calls of Save.
 	for name, order := range map[string][]int{"the older one first": {0, 1}, "the newer one first": {1, 0}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -432,8 +432,8 @@ func TestOneOfTwoConcurrentRunsFails(t *testing.T) {
 			var errs [2]error
 			for _, n := range order {
 				sent, stats, err := imports(runs[n], fate{}, host(0, float64(n+1)), host(1, 1))
-				assert.Len(t, sent, n*2, "the older one has old items only")
-				if n == 0 { // it changes something, so that it must be saved
+				assert.Len(t, sent, n*2, "the older run has only unchanged items")
+				if n == 0 { // otherwise there is nothing to save
 					runs[0].SetCursor(threatconnect.Cursor{Source: "feed"})
 				}
 				errs[n] = runs[n].Save(t.Context(), stats, err)
@@ -441,14 +441,14 @@ func TestOneOfTwoConcurrentRunsFails(t *testing.T) {
 			require.ErrorIs(t, errs[0], ErrConcurrentRun)
 			require.NoError(t, errs[1])
 			last := openState(t, store)
-			assert.NotEmpty(t, last.Reason(), "nobody knows whose items came last")
+			assert.NotEmpty(t, last.Reason(), "it is unknown which run wrote last")
 			runWith(t, last, fate{}, hosts(0, 2)...)
 			assert.Empty(t, run(t, store, hosts(0, 2)...))
 		})
 	}
 }
 
-// The errors that a dead process was told of are only in the list of the import, which has a limit.
+// After a restart, errors of the dead process are only in BatchError.Items, which is limited.
 func TestARestartOfAFullRunIsARestart(t *testing.T) {
 	t.Parallel()
 	store, items := fileStoreIn(t), hosts(0, 2)
@@ -467,7 +467,7 @@ func TestTwoProcessesOfOneRun(t *testing.T) {
 	store := fileStoreIn(t)
 	run(t, store, hosts(0, 2)...)
 	first, second := openState(t, store, named("today")), openState(t, store, named("today"))
-	assert.Empty(t, second.Reason(), "it takes the first one for dead")
+	assert.Empty(t, second.Reason(), "the second process assumes that the first one died")
 	_, stats, err := imports(first, fate{}, host(0, 2), host(1, 1))
 	require.ErrorIs(t, first.Save(t.Context(), stats, err), ErrConcurrentRun)
 	runWith(t, second, fate{}, host(0, 3), host(1, 1))
@@ -481,12 +481,12 @@ func TestARestartThatCannotFinish(t *testing.T) {
 	changed := []threatconnect.BatchItem{host(0, 2), host(1, 2)}
 	for name, tc := range map[string]struct {
 		fate  fate
-		items int // that the second process reads
+		items int // number that the second process reads
 		next  []threatconnect.BatchItem
 	}{
-		"the feed breaks off":           {fate{brokenOff: true}, 1, hosts(0, 2)},
-		"the rest stays in the spool":   {fate{err: &threatconnect.BatchError{Kept: true}}, 2, hosts(0, 2)},
-		"errors that nobody remembered": {fate{err: &threatconnect.BatchError{More: 1, Items: []threatconnect.BatchItemError{{Seq: 0, JobID: 1}}}}, 2, changed},
+		"the feed breaks off":         {fate{brokenOff: true}, 1, hosts(0, 2)},
+		"the rest stays in the spool": {fate{err: &threatconnect.BatchError{Kept: true}}, 2, hosts(0, 2)},
+		"more errors than are listed": {fate{err: &threatconnect.BatchError{More: 1, Items: []threatconnect.BatchItemError{{Seq: 0, JobID: 1}}}}, 2, changed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -497,7 +497,7 @@ func TestARestartThatCannotFinish(t *testing.T) {
 			require.NoError(t, s.Close())
 			s = openState(t, store, named("today"))
 			runWith(t, s, tc.fate, changed[:tc.items]...)
-			assert.Len(t, run(t, store, tc.next...), 2, "the owner can have either version of both")
+			assert.Len(t, run(t, store, tc.next...), 2, "the owner can have either version of each host")
 		})
 	}
 }
@@ -516,7 +516,7 @@ func TestTheRestOfAnImportInASpoolIsChosenAgain(t *testing.T) {
 	assert.Empty(t, run(t, store, items...))
 }
 
-// A run that has sent several versions of the feed is known as such by all later processes.
+// All later processes know that a run has sent several versions of the feed.
 func TestASecondPassIsRemembered(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
@@ -537,7 +537,7 @@ func TestASecondPassIsRemembered(t *testing.T) {
 	assert.Equal(t, []int{0, 1}, runWith(t, s, fate{}, hosts(0, 2)...), "the process that died may have changed them")
 }
 
-// failingSwap is a store that cannot be marked.
+// failingSwap is a store whose swap fails on demand.
 type failingSwap struct {
 	Store
 	fails bool
@@ -575,7 +575,7 @@ func TestErrorsOfTemporaryFilesAreErrorsOfSave(t *testing.T) {
 		"of records": {0, func(s *State) {
 			s.options.Dir = none
 			note := make([]byte, 8+recordBytes)
-			for range recordsBytes / len(note) { // as if so many items had been sent
+			for range recordsBytes / len(note) { // simulate that many sent items
 				_, err := s.sends.Add(note)
 				s.fail(err)
 			}

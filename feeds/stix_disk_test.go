@@ -21,13 +21,13 @@ func TestThreatTemporaryFilesAreBounded(t *testing.T) {
 		"a mixed feed":            mixed.String(),
 		"numbers":                 bundleOf(strings.TrimSuffix(strings.Repeat("7,", fewer(600_000)), ",")),
 		"empty objects":           bundleOf(strings.TrimSuffix(strings.Repeat("{},", fewer(400_000)), ",")),
-		"objects without ids":     bundleOf(strings.TrimSuffix(strings.Repeat(`{"type":"tool"},`, fewer(80_000)), ",")),
+		"objects without IDs":     bundleOf(strings.TrimSuffix(strings.Repeat(`{"type":"tool"},`, fewer(80_000)), ",")),
 		"refused objects":         bundleOf(numbered(fewer(50_000), `{"type":"tool","id":"#"}`, ",")),
 		"tools":                   bundleOf(numbered(fewer(50_000), tool, ",")),
 		"versions of one object":  bundleOf(strings.TrimSuffix(strings.Repeat(tool+",", fewer(50_000)), ",")),
 		"references to nothing":   bundleOf(`{"type":"report","id":"r","name":"ab","object_refs":["a"` + strings.Repeat(`,"a"`, scaletest.N(1_500_000)) + "]}"),
 		"short references":        bundleOf(numbered(scaletest.N(4_000), `{"type":"report","id":"#","name":"ab","object_refs":["b"`+strings.Repeat(`,"b"`, 200)+"]}", ","), `{"type":"tool","id":"b","name":"ab"}`),
-		"references to each id":   bundleOf(numbered(fewer(400), tool, ","), strings.ReplaceAll(numbered(fewer(300), `{"type":"report","id":"r#","name":"ab","object_refs":[REFS]}`, ","), "REFS", numbered(fewer(400), `"#"`, ","))),
+		"references to each ID":   bundleOf(numbered(fewer(400), tool, ","), strings.ReplaceAll(numbered(fewer(300), `{"type":"report","id":"r#","name":"ab","object_refs":[REFS]}`, ","), "REFS", numbered(fewer(400), `"#"`, ","))),
 		"relationships":           bundleOf(numbered(2, tool, ","), numbered(fewer(30_000), `{"type":"relationship","id":"r#","source_ref":"000000","target_ref":"000001"}`, ",")),
 		"a long list that is cut": bundleOf(numbered(fewer(50_000), tool, ","))[:fewer(1_500_000)],
 	} {
@@ -63,7 +63,7 @@ func TestThreatTemporaryFilesAreBounded(t *testing.T) {
 	}
 }
 
-// Ids of real feeds are longer than what is written for them, so a feed that needs more is not a feed.
+// In real feeds, objects are longer than the records written for them, so a feed that needs more space is refused.
 func TestSTIXFeedsThatNeedMoreDiskThanTheyMayAreRefused(t *testing.T) {
 	t.Parallel()
 	r := &stixReader{size: 1 << 20}

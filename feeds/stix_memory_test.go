@@ -18,8 +18,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// bigBundle generates a bundle of n objects without holding it: indicators, malware, relationships before and after
-// the objects that they relate, and reports with long lists of references.
+// bigBundle generates a bundle of n objects while it is read: indicators, malware, relationships before and after the
+// objects that they relate, and reports with long lists of references.
 type bigBundle struct {
 	n, next int
 	buf     bytes.Buffer
@@ -73,8 +73,7 @@ func (b *bigBundle) object(i int) {
 	}
 }
 
-// peakHeap reads a feed, and returns the number of its entries and of those that are left out, and the largest size
-// of the heap while it did.
+// peakHeap reads a feed. It returns the number of entries, the number of line errors, and the peak size of the heap.
 func peakHeap(t *testing.T, o Options, in io.Reader) (entries, refused int, peak uint64) {
 	t.Helper()
 	runtime.GC()
@@ -111,7 +110,7 @@ type funcReader func([]byte) (int, error)
 
 func (f funcReader) Read(p []byte) (int, error) { return f(p) }
 
-// repeated reads a text n times.
+// repeated returns a reader of n copies of text.
 func repeated(text string, n int) io.Reader {
 	var left string
 	return funcReader(func(p []byte) (size int, err error) {
@@ -129,8 +128,8 @@ func repeated(text string, n int) io.Reader {
 	})
 }
 
-// fewer is scaletest.N for inputs that need not exceed a limit, so with -short it returns a hundredth: a twentieth is far
-// below the bounds of memory and of temporary files as well.
+// fewer returns scaletest.N(n), or n/100 with -short. It is for inputs that do not have to exceed a limit: with -short,
+// even n/20 would stay far below the bounds of memory and temporary files.
 func fewer(n int) int {
 	if testing.Short() {
 		return n / 100
@@ -138,7 +137,7 @@ func fewer(n int) int {
 	return scaletest.N(n)
 }
 
-// The tests of memory do not run in parallel, because the heap is that of the process.
+// Memory tests are not parallel because all tests share the heap.
 func TestSTIXMemoryIsBounded(t *testing.T) {
 	n := fewer(130_000)
 	b := newBigBundle(n)
@@ -187,14 +186,14 @@ func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 		"phases":                       {in(open+`,"kill_chain_phases":[{}`, `,{}`, maxObject/3-100, `]}`), 0, 1},
 		"external references":          {in(open+`,"external_references":[{}`, `,{}`, maxElements-1, `]}`), 1, 0},
 		"labels":                       {in(open+`,"labels":[""`, `,""`, maxObject/3-100, `]}`), 0, 1},
-		"objects that are none":        {in(malware, `,7`, maxNameless+fewer(100_000), ""), 1, maxNameless},
+		"values other than objects":    {in(malware, `,7`, maxNameless+fewer(100_000), ""), 1, maxNameless},
 		"objects without members":      {in(malware, `,{}`, maxNameless+fewer(100_000), ""), 1, maxNameless},
 		"versions of one object":       {in(malware, `,`+malware, fewer(50_000), ""), 1, 0},
 		"arrays that are not needed":   {in(open+`,"x":[[]`, `,[]`, fewer(2_000_000), `]}`), 1, 0},
 		"comparisons of a pattern":     {in(strings.ReplaceAll(open, "malware", "indicator")+`,"pattern":"[a:b=1`, ` OR a:b=1`, comparisons, `]"}`), 0, comparisons + 1},
 		"markings that are not levels": {in(malware, `,`+stixText("marking-definition", 1, `,"name":"`+long+`"`), fewer(50_000), ""), 1, 0},
 		"relationships of one object":  {in(malware, `,`+relationship(1, stixID("malware", 1), stixID("malware", 1)), fewer(25_000), ""), 1, 0},
-		"members that are not twice":   {in(open, `,"x":1`, fewer(2_000_000), `}`), 1, 0},
+		"repeated unknown members":     {in(open, `,"x":1`, fewer(2_000_000), `}`), 1, 0},
 		"members that are not text":    {in(open+`,"x":{"a":{}`, `,"b":{"c":[]}`, fewer(1_000_000), `}}`), 1, 0},
 		"bundles":                      {repeated(`{"type":"bundle","objects":[]}`, fewer(200_000)), 0, 0},
 	} {
@@ -210,19 +209,19 @@ func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 	n, groups := 0, max(2*writtenGroups, scaletest.N(20_000))
 	for name, c := range map[Format]map[string]input{
 		FormatList: {
-			"lines":             {repeated("a.example\n", fewer(100_000)), fewer(100_000), 0},
-			"a line":            {repeated(long, scaletest.N(50_000)), 0, 1},
-			"hosts of a line":   {row("0.0.0.0", " a.co", 12_000), 12_000, 0},
-			"lines without end": {repeated("\n", fewer(10_000_000)), 0, 0},
+			"lines":           {repeated("a.example\n", fewer(100_000)), fewer(100_000), 0},
+			"a line":          {repeated(long, scaletest.N(50_000)), 0, 1},
+			"hosts of a line": {row("0.0.0.0", " a.co", 12_000), 12_000, 0},
+			"empty lines":     {repeated("\n", fewer(10_000_000)), 0, 0},
 		},
 		FormatJSONLines: {
-			"a text":             {row(`{"type":"Host","summary":"`, long, scaletest.N(50_000)), 0, 1},
-			"tags":               {line("tags", `"a"`, scaletest.N(1_000_000)), 0, 1},
-			"groups":             {line("groups", `"a"`, scaletest.N(1_000_000)), 0, 1},
-			"security labels":    {line("securityLabels", `"a"`, scaletest.N(1_000_000)), 0, 1},
-			"attributes":         {line("attributes", `{"type":"a","value":"b"}`, max(2*maxElements, scaletest.N(150_000))), 0, 1},
-			"as many tags as go": {line("tags", `"a"`, maxElements-1), 1, 0},
-			"brackets":           {line("tags", "[", scaletest.N(1_000_000)), 0, 1},
+			"a text":                  {row(`{"type":"Host","summary":"`, long, scaletest.N(50_000)), 0, 1},
+			"tags":                    {line("tags", `"a"`, scaletest.N(1_000_000)), 0, 1},
+			"groups":                  {line("groups", `"a"`, scaletest.N(1_000_000)), 0, 1},
+			"security labels":         {line("securityLabels", `"a"`, scaletest.N(1_000_000)), 0, 1},
+			"attributes":              {line("attributes", `{"type":"a","value":"b"}`, max(2*maxElements, scaletest.N(150_000))), 0, 1},
+			"as many tags as allowed": {line("tags", `"a"`, maxElements-1), 1, 0},
+			"brackets":                {line("tags", "[", scaletest.N(1_000_000)), 0, 1},
 		},
 		FormatFeodo: {
 			"groups": {funcReader(func(p []byte) (int, error) {

@@ -22,7 +22,7 @@ import (
 // modelObject is a STIX object of a random feed.
 type modelObject struct {
 	typ, id        string
-	day            int // of the modification
+	day            int // of the modification, from 0
 	revoked, bad   bool
 	source, target string
 	refs           []string
@@ -44,7 +44,7 @@ func (o *modelObject) String() string {
 	return fmt.Sprintf(`{%s"modified":%q,"id":%q,"type":%q%s}`, refs, modified, o.id, o.typ, rest)
 }
 
-// randomObjects returns about n objects, no two versions of which are equally new.
+// randomObjects returns n objects. Versions of an object have different modification dates.
 func randomObjects(random *rand.Rand, n int) []*modelObject {
 	types := []string{"indicator", "indicator", "malware", "campaign", "report", "identity", "note", "relationship", "relationship", "relationship"}
 	id := func() string {
@@ -63,7 +63,7 @@ func randomObjects(random *rand.Rand, n int) []*modelObject {
 		switch o.typ {
 		case "relationship":
 			o.source, o.target = id(), id()
-		case "report", "note", "campaign": // of these, only the references of a report are read
+		case "report", "note", "campaign": // only the references of a report are read
 			o.refs = []string{}
 			for range 1 + random.IntN(10) {
 				o.refs = append(o.refs, id())
@@ -74,7 +74,7 @@ func randomObjects(random *rand.Rand, n int) []*modelObject {
 	return all
 }
 
-// model returns what a feed with the objects becomes: entries with their groups, and errors.
+// model returns the expected entries of a feed, with their groups, and the expected errors, all sorted.
 func model(objects []*modelObject) []string {
 	newest := map[string]*modelObject{}
 	for _, o := range objects {
@@ -144,7 +144,7 @@ func model(objects []*modelObject) []string {
 	return out
 }
 
-// described returns the entries and errors in the form of model.
+// described formats entries and errors like model.
 func described(found []Entry, refused []*LineError) []string {
 	var out []string
 	for _, e := range refused {
@@ -164,8 +164,8 @@ func described(found []Entry, refused []*LineError) []string {
 	return out
 }
 
-// Whatever the order of the objects, and in however many bundles they are, the entries are those of a model that
-// holds everything in memory.
+// The entries are those of a model that keeps everything in memory, regardless of the order of the objects and of their
+// distribution over bundles.
 func TestSTIXAgreesWithAModel(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(40)) {
@@ -224,7 +224,7 @@ func TestSTIXRemovesTemporaryFiles(t *testing.T) {
 	t.Parallel()
 	text := bundleForFiles()
 	for _, c := range []struct {
-		at    int // entries
+		at    int // number of entries
 		leave string
 	}{{1, "break"}, {1, "panic"}, {150, "break"}, {150, "panic"}, {150, "end"}} {
 		dir := t.TempDir()
@@ -238,7 +238,7 @@ func TestSTIXRemovesTemporaryFiles(t *testing.T) {
 				}
 				files, size := tempFiles(t, dir)
 				if _, err := os.Stat("/proc/self/fd"); err == nil {
-					assert.GreaterOrEqual(t, files, 2, "objects and associations")
+					assert.GreaterOrEqual(t, files, 2, "files of objects and associations")
 					assert.Positive(t, size)
 				}
 				if c.leave == "panic" {

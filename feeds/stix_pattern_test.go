@@ -11,8 +11,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// patternNames returns type and summary of each indicator of a pattern, and the errors of the other parts, with a
-// plus sign for those that are skipped.
+// patternNames returns the type and summary of each indicator of a pattern, and the errors of its other parts. Errors
+// of skipped parts begin with a plus sign.
 func patternNames(pattern string) (found, refusals []string) {
 	comparisons, errs := parsePattern(pattern)
 	for _, c := range comparisons {
@@ -155,7 +155,7 @@ func TestComparisonsJoinedByORAreIndependent(t *testing.T) {
 	assert.Len(t, refusals, 6)
 }
 
-// A slow parser would let one object of a feed stop an import.
+// With a slow parser, one object of a feed could stall an import.
 func TestLongPatternsAreParsedInLinearTime(t *testing.T) {
 	for name, text := range map[string]func(n int) string{
 		"a word":          func(n int) string { return "[" + strings.Repeat("a", n) },
@@ -192,7 +192,7 @@ func FuzzParsePattern(f *testing.F) {
 			assert.Contains(t, c.path, ":")
 			_, _ = c.indicator()
 		}
-		// The text of a value does not change how a pattern is read.
+		// Any text can be a quoted value.
 		quoted := "[domain-name:value='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "']"
 		one, none := parsePattern(quoted)
 		require.Empty(t, none)

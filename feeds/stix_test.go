@@ -20,12 +20,11 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// stixID returns a STIX id.
 func stixID(typ string, n int) string {
 	return fmt.Sprintf("%s--00000000-0000-4000-8000-%012d", typ, n)
 }
 
-// bundleOf returns a bundle with one object per line, from line 2 on.
+// bundleOf returns a bundle with one object per line, starting at line 2.
 func bundleOf(objects ...string) string {
 	return `{"type":"bundle","id":"bundle--1","objects":[` + "\n" + strings.Join(objects, ",\n") + "\n]}"
 }
@@ -38,11 +37,11 @@ func relationship(n int, source, target string) string {
 	return stixText("relationship", n, fmt.Sprintf(`,"relationship_type":"uses","source_ref":%q,"target_ref":%q`, source, target))
 }
 
-// readable joins the parts of an xid.
+// readable returns an xid with its parts as plain text.
 func readable(parts ...string) string { return strings.Join(parts, "/") }
 
-// readSTIX returns the entries of a feed, the errors of those that are left out, and the error that ended it. It
-// fails the test if a temporary file is left.
+// readSTIX returns the entries and line errors of a feed, and the error that ended it. It fails the test if a
+// temporary file is left.
 func readSTIX(t testing.TB, in io.Reader) (found []Entry, refused []*LineError, err error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -67,8 +66,8 @@ func requireEmpty(t testing.TB, dir string) {
 	require.Zero(t, files, "temporary files")
 }
 
-// tempFiles returns the number and the size of the temporary files in dir: those with a name, and on Linux those
-// that are open without one.
+// tempFiles returns the number and the total size of the temporary files in dir, including, on Linux, open files
+// without a name.
 func tempFiles(t testing.TB, dir string) (n int, size int64) {
 	t.Helper()
 	named, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -92,7 +91,7 @@ func mustReadSTIX(t testing.TB, text string) (found []Entry, refused []*LineErro
 	return found, refused
 }
 
-// stixRules returns the line and the rule of each error, and a plus sign for skipped objects.
+// stixRules returns the line and rule of each error. Those of skipped objects begin with a plus sign.
 func stixRules(refused []*LineError) []string {
 	out := []string{}
 	for _, b := range refused {
@@ -136,7 +135,7 @@ func TestSTIXObjectsBecomeGroupsAndIndicators(t *testing.T) {
 	malware, report := "stix/"+stixID("malware", 1), "stix/"+stixID("report", 1)
 	assert.Equal(t, stixID("malware", 1), found[0].Object)
 	assert.Equal(t, malware, groupIn(found[0]).Meta().XID)
-	assert.Empty(t, groupIn(found[0]).Meta().GroupXIDs, "not associated with itself, and indicators refer to groups")
+	assert.Empty(t, groupIn(found[0]).Meta().GroupXIDs, "no association with itself or with an indicator")
 	assert.Equal(t, []string{malware}, groupIn(found[1]).Meta().GroupXIDs, "associated once")
 	assert.Equal(t, []string{malware}, groupIn(found[5]).Meta().GroupXIDs)
 	newYear := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -202,7 +201,7 @@ func TestSTIXReportsObjectsThatAreLeftOut(t *testing.T) {
 		`{"type":"malware","name":"x","id":"\u0001"}`,
 		indicator(14, `,"valid_until":"9999-12-31T23:59:59-12:00"`),
 	))
-	assert.Equal(t, []string{"10 Report Report", "22 Host a.example.com"}, shown(found), "a blank description is none")
+	assert.Equal(t, []string{"10 Report Report", "22 Host a.example.com"}, shown(found), "a blank description is ignored")
 	assert.Empty(t, groupIn(found[0]).Meta().GroupXIDs, "a group that is left out is not associated")
 	assert.Equal(t, []string{
 		"+4 is revoked", "+5 is revoked", "6 group name is blank", "+7 is of a type that is not imported",
@@ -301,7 +300,7 @@ func TestSTIXTechniquesOfATTACKBecomeTags(t *testing.T) {
 	for text, want := range map[string][]string{
 		technique("T1566.002", access+","+persistence):                           {"T1566.002 - Spearphishing Link - INI - ENT - ATT&CK", "T1566.002 - Spearphishing Link - PER - ENT - ATT&CK"},
 		technique("T1566", access+","+other):                                     {"use it", "T1566 - Spearphishing Link - INI - ENT - ATT&CK"},
-		technique("T1566", reconnaissance):                                       {"reconnaissance"}, // it has no abbreviation
+		technique("T1566", reconnaissance):                                       {"reconnaissance"}, // a tactic without an abbreviation
 		technique("X1", access):                                                  {"initial access"},
 		technique("T1566", mobile):                                               {"initial access"}, // of another matrix
 		strings.ReplaceAll(technique("T1566", access), "attack-pattern", "tool"): {"initial access"},
@@ -335,38 +334,38 @@ func TestSTIXBrokenBundlesYieldNoEntries(t *testing.T) {
 	t.Parallel()
 	whole := bundleOf(stixText("malware", 1, `,"name":"A"`), stixText("malware", 2, `,"name":"B"`))
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":                    {"", "line 1: the input is empty"},
-		"white space":              {"\n \n", "the input is empty"},
-		"cut":                      {whole[:len(whole)-4], "line 3: the STIX bundle is cut"},
-		"cut in a string":          {whole[:len(whole)-6], "line 3: the STIX bundle is cut"},
-		"cut in a key":             {`{"ty`, "line 1: the STIX bundle is cut"},
-		"cut in an escape":         {`{"\u00`, "line 1: the STIX bundle is cut"},
-		"cut in a word":            {`{"more":fals`, "line 1: the STIX bundle is cut"},
-		"a semicolon":              {strings.Replace(whole, `"name":"B"`, `"name";"B"`, 1), "line 3: the STIX bundle has invalid JSON"},
-		"a comma at the end":       {strings.Replace(whole, `"name":"B"}`, `"name":"B",}`, 1), "line 3: the STIX bundle has invalid JSON"},
-		"a comma between":          {strings.Replace(whole, ",\n", ",\n,", 1), "line 3: the STIX bundle has invalid JSON"},
-		"no comma":                 {strings.Replace(whole, ",\n", "\n", 1), "line 3: the STIX bundle has invalid JSON"},
-		"a line break in a string": {strings.Replace(whole, `"B"`, "\"\n\"", 1), "line 3: the STIX bundle has invalid JSON"},
-		"a bad escape":             {strings.Replace(whole, `"B"`, `"\x41"`, 1), "line 3: the STIX bundle has invalid JSON"},
-		"a bad escape of a rune":   {strings.Replace(whole, `"B"`, `"\u00zz"`, 1), "line 3: the STIX bundle has invalid JSON"},
-		"a bad number":             {strings.Replace(whole, `"B"`, `01`, 1), "line 3: the STIX bundle has invalid JSON"},
-		"a long number":            {strings.Replace(whole, `"B"`, strings.Repeat("1", maxScalar+1), 1), "line 3: the STIX bundle has invalid JSON"},
-		"a bad word":               {strings.Replace(whole, `"B"`, `nil`, 1), "line 3: the STIX bundle has invalid JSON"},
-		"a key that is no string":  {`{"type":"bundle","objects":[{7:8}]}`, "line 1: the STIX bundle has invalid JSON"},
-		"deep nesting":             {`{"x":` + strings.Repeat("[", 100_000), "JSON that is nested too deeply"},
-		"deep nesting inside":      {`{"objects":[{"labels":` + strings.Repeat(`{"a":`, 100_000), "JSON that is nested too deeply"},
-		"another type":             {`{"type":"note","objects":[]}`, "not a STIX bundle"},
-		"another type, behind":     {`{"objects":[],"type":"note"}`, "not a STIX bundle"},
-		"a single object":          {stixText("malware", 1, ``), "not a STIX bundle"},
-		"neither type nor objects": {`{}`, "not a STIX bundle"},
-		"a type that is no string": {`{"type":1,"objects":[]}`, "not a STIX bundle"},
-		"a long type":              {`{"type":"` + strings.Repeat("x", maxWord+1) + `"}`, "not a STIX bundle"},
-		"two types":                {`{"type":"bundle","type":"bundle"}`, "not a STIX bundle"},
-		"two arrays":               {`{"objects":[],"objects":[]}`, "not a STIX bundle"},
-		"no object":                {`[]`, "not a STIX bundle"},
-		"objects are no array":     {`{"type":"bundle","objects":{}}`, "not a STIX bundle"},
-		"no JSON":                  {`hello`, "not a STIX bundle"},
-		"pages are missing":        {`{"more":true,"objects":[]}` + "\n", "the TAXII envelope says that there are more objects"},
+		"empty":                       {"", "line 1: the input is empty"},
+		"white space":                 {"\n \n", "the input is empty"},
+		"cut":                         {whole[:len(whole)-4], "line 3: the STIX bundle is cut"},
+		"cut in a string":             {whole[:len(whole)-6], "line 3: the STIX bundle is cut"},
+		"cut in a key":                {`{"ty`, "line 1: the STIX bundle is cut"},
+		"cut in an escape":            {`{"\u00`, "line 1: the STIX bundle is cut"},
+		"cut in a word":               {`{"more":fals`, "line 1: the STIX bundle is cut"},
+		"a semicolon":                 {strings.Replace(whole, `"name":"B"`, `"name";"B"`, 1), "line 3: the STIX bundle has invalid JSON"},
+		"a comma at the end":          {strings.Replace(whole, `"name":"B"}`, `"name":"B",}`, 1), "line 3: the STIX bundle has invalid JSON"},
+		"a comma between":             {strings.Replace(whole, ",\n", ",\n,", 1), "line 3: the STIX bundle has invalid JSON"},
+		"no comma":                    {strings.Replace(whole, ",\n", "\n", 1), "line 3: the STIX bundle has invalid JSON"},
+		"a line break in a string":    {strings.Replace(whole, `"B"`, "\"\n\"", 1), "line 3: the STIX bundle has invalid JSON"},
+		"a bad escape":                {strings.Replace(whole, `"B"`, `"\x41"`, 1), "line 3: the STIX bundle has invalid JSON"},
+		"a bad Unicode escape":        {strings.Replace(whole, `"B"`, `"\u00zz"`, 1), "line 3: the STIX bundle has invalid JSON"},
+		"a bad number":                {strings.Replace(whole, `"B"`, `01`, 1), "line 3: the STIX bundle has invalid JSON"},
+		"a long number":               {strings.Replace(whole, `"B"`, strings.Repeat("1", maxScalar+1), 1), "line 3: the STIX bundle has invalid JSON"},
+		"a bad word":                  {strings.Replace(whole, `"B"`, `nil`, 1), "line 3: the STIX bundle has invalid JSON"},
+		"a key that is not a string":  {`{"type":"bundle","objects":[{7:8}]}`, "line 1: the STIX bundle has invalid JSON"},
+		"deep nesting":                {`{"x":` + strings.Repeat("[", 100_000), "JSON that is nested too deeply"},
+		"deep nesting inside":         {`{"objects":[{"labels":` + strings.Repeat(`{"a":`, 100_000), "JSON that is nested too deeply"},
+		"another type":                {`{"type":"note","objects":[]}`, "not a STIX bundle"},
+		"another type at the end":     {`{"objects":[],"type":"note"}`, "not a STIX bundle"},
+		"a single object":             {stixText("malware", 1, ``), "not a STIX bundle"},
+		"neither type nor objects":    {`{}`, "not a STIX bundle"},
+		"a type that is not a string": {`{"type":1,"objects":[]}`, "not a STIX bundle"},
+		"a long type":                 {`{"type":"` + strings.Repeat("x", maxWord+1) + `"}`, "not a STIX bundle"},
+		"two types":                   {`{"type":"bundle","type":"bundle"}`, "not a STIX bundle"},
+		"two arrays":                  {`{"objects":[],"objects":[]}`, "not a STIX bundle"},
+		"an array":                    {`[]`, "not a STIX bundle"},
+		"objects are not an array":    {`{"type":"bundle","objects":{}}`, "not a STIX bundle"},
+		"no JSON":                     {`hello`, "not a STIX bundle"},
+		"pages are missing":           {`{"more":true,"objects":[]}` + "\n", "the TAXII envelope says that there are more objects"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -409,7 +408,7 @@ func TestSTIXErrorsOfTheReaderAreReturned(t *testing.T) {
 		require.ErrorIs(t, err, ErrFormat, "after %d bytes", n)
 	}
 	_, _, err := readSTIX(t, io.MultiReader(strings.NewReader(whole), iotest.ErrReader(io.ErrUnexpectedEOF)))
-	require.Equal(t, io.ErrUnexpectedEOF, err, "the input may have had more")
+	require.Equal(t, io.ErrUnexpectedEOF, err, "the input may be incomplete")
 }
 
 func TestSTIXBundlesInARowAreOneFeed(t *testing.T) {
@@ -444,24 +443,24 @@ func TestSTIXRefusesOtherTextAfterABundle(t *testing.T) {
 	t.Parallel()
 	bundle := bundleOf(stixText("indicator", 1, `,"pattern":"[domain-name:value='a.example.com']"`)) // three lines
 	for name, c := range map[string]struct{ text, want string }{
-		"a word":                          {"\n\ngarbage\n", "line 5: "},
-		"a word on the same line":         {" garbage", "line 3: "},
-		"a closing brace":                 {"\n}", "line 4: "},
-		"a closing bracket":               {"\n]", "line 4: "},
-		"a comma":                         {",\n" + bundle, "line 3: "},
-		"an array":                        {"\n[]", "line 4: "},
-		"a number":                        {"\n\n7", "line 5: "},
-		"null":                            {"\nnull", "line 4: "},
-		"a record separator":              {"\n\x1e", "line 4: "},
-		"half a byte order mark":          {"\n\xef\xbb", "line 4: "},
-		"an object of another type":       {"\n{\"type\":\n\"note\"}", "line 4: "},
-		"an object without a type":        {"\n{}", "line 4: "},
-		"a bundle without an array":       {"\n" + `{"type":"bundle","objects":7}`, "line 4: "},
-		"a bundle that is cut":            {"\n" + bundle[:len(bundle)-1], "line 6: the STIX bundle is cut"},
-		"a bundle of one brace":           {"\n{", "line 4: the STIX bundle is cut"},
-		"half a word":                     {"\nnul", "line 4"},
-		"a bundle that is broken":         {"\n" + strings.Replace(bundle, "[\n", "[\n;", 1), "line 5: the STIX bundle has invalid JSON"},
-		"a word behind the second bundle": {"\n" + bundle + "\nx", "line 7: "},
+		"a word":                         {"\n\ngarbage\n", "line 5: "},
+		"a word on the same line":        {" garbage", "line 3: "},
+		"a closing brace":                {"\n}", "line 4: "},
+		"a closing bracket":              {"\n]", "line 4: "},
+		"a comma":                        {",\n" + bundle, "line 3: "},
+		"an array":                       {"\n[]", "line 4: "},
+		"a number":                       {"\n\n7", "line 5: "},
+		"null":                           {"\nnull", "line 4: "},
+		"a record separator":             {"\n\x1e", "line 4: "},
+		"half a byte order mark":         {"\n\xef\xbb", "line 4: "},
+		"an object of another type":      {"\n{\"type\":\n\"note\"}", "line 4: "},
+		"an object without a type":       {"\n{}", "line 4: "},
+		"a bundle without an array":      {"\n" + `{"type":"bundle","objects":7}`, "line 4: "},
+		"a cut bundle":                   {"\n" + bundle[:len(bundle)-1], "line 6: the STIX bundle is cut"},
+		"a bundle of one brace":          {"\n{", "line 4: the STIX bundle is cut"},
+		"half a word":                    {"\nnul", "line 4"},
+		"a broken bundle":                {"\n" + strings.Replace(bundle, "[\n", "[\n;", 1), "line 5: the STIX bundle has invalid JSON"},
+		"a word after the second bundle": {"\n" + bundle + "\nx", "line 7: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -511,7 +510,7 @@ func FuzzSTIX(f *testing.F) {
 	})
 }
 
-// isJSON reports whether a text is JSON values in a row.
+// isJSON reports whether s is a sequence of JSON values.
 func isJSON(s string) bool {
 	d := json.NewDecoder(strings.NewReader(s))
 	for {

@@ -23,7 +23,7 @@ const (
 	recordPath = "/v2/exchange/db/{domain}/{dataType}/{rid}"
 )
 
-// inDataStore returns a store with small chunks, whose client does not retry.
+// inDataStore returns a server, and a store in its DataStore with small chunks and a client that does not retry.
 func inDataStore(t *testing.T, opts ...threatconnecttest.Option) (*threatconnecttest.Server, Store) {
 	t.Helper()
 	srv := threatconnecttest.NewT(t, opts...)
@@ -34,7 +34,7 @@ func inDataStore(t *testing.T, opts ...threatconnecttest.Option) (*threatconnect
 	return srv, s
 }
 
-// put writes a record of the DataStore.
+// put writes or deletes a record of the DataStore.
 func put(t *testing.T, srv *threatconnecttest.Server, method, id, record string) {
 	t.Helper()
 	_, err := srv.ClientAs(threatconnect.Token(srv.Token())).DataStore.Do(t.Context(),
@@ -72,13 +72,13 @@ func TestALargeStateIsNotReadIntoMemory(t *testing.T) {
 		require.NoError(t, s.Close())
 		if _, ok := store.(*dataStore); ok {
 			_, err := store.open(t.Context(), filepath.Join(t.TempDir(), "none"))
-			require.ErrorContains(t, err, "cannot be read", "there is no room for a temporary file")
+			require.ErrorContains(t, err, "cannot be read", "temporary files cannot be created")
 		}
 		assert.EqualValues(t, n/100, importMany(t, store, n, 2, func() {}))
 	})
 }
 
-// enlarge saves the items of an open state among as many others as are not read into memory.
+// enlarge adds other items to an open state until it is too large to be read into memory, and saves it.
 func enlarge(t *testing.T, s *State) {
 	t.Helper()
 	require.NoError(t, s.store.replace(t.Context(), s.token, func(to io.Writer) error {
@@ -87,7 +87,7 @@ func enlarge(t *testing.T, s *State) {
 			return err
 		}
 		const others = maxInMemory / recordBytes
-		n := int64(0) // of the items of the state
+		n := int64(0) // number of the next old record
 		for other := range uint32(others) {
 			var r record
 			binary.BigEndian.PutUint32(r.item[:], other*(math.MaxUint32/others))
@@ -105,14 +105,14 @@ func enlarge(t *testing.T, s *State) {
 	require.NoError(t, s.Close())
 }
 
-// A process that dies at any request leaves the old state or the new one. Whatever it left, the next run is right.
+// A process that dies at any request leaves the old state or the new one. In both cases, the next run is correct.
 func TestAProcessThatDiesAtARequestLeavesTheOldOrTheNewState(t *testing.T) {
 	t.Parallel()
 	const many = 3 * smallChunk / recordBytes
 	for _, kind := range []threatconnecttest.FaultKind{threatconnecttest.FaultReset, threatconnecttest.FaultLostReply} {
 		results := map[string]int{}
 		for at := 0; ; at++ {
-			srv, store := inDataStore(t, threatconnecttest.Allow(threatconnecttest.LapseUnusedFaults)) // the last ones do not strike
+			srv, store := inDataStore(t, threatconnecttest.Allow(threatconnecttest.LapseUnusedFaults)) // the last faults are not reached
 			s := openState(t, store)
 			s.SetCursor(threatconnect.Cursor{Position: "old"})
 			runWith(t, s, fate{}, hosts(0, many)...)
@@ -187,8 +187,8 @@ func TestATornStateInTheDataStoreIsSeen(t *testing.T) {
 	}
 }
 
-// Whoever can write to the DataStore cannot fill the disk with a state: its size is checked before anything is written,
-// and each chunk has the size that follows from it.
+// A state in the DataStore that others have changed cannot fill the disk: its size is checked before anything is
+// written, and each chunk must have the size that follows from it.
 func TestThreatDataStoreStateIsBounded(t *testing.T) {
 	t.Parallel()
 	srv, store := inDataStore(t)

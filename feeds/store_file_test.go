@@ -17,10 +17,11 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// killed is the panic of a process that dies: nothing is cleaned up.
+// killed is the panic value of a process that dies without cleanup.
 type killed struct{}
 
-// crashing runs f and reports whether it died at a step of the store, from 0.
+// crashing runs f, which dies at step at of the store, counted from 0. It returns whether f died, and the number of
+// steps.
 func crashing(store *fileStore, at int, f func()) (died bool, steps int) {
 	store.step = func(string) {
 		if steps++; steps-1 == at {
@@ -40,8 +41,8 @@ func crashing(store *fileStore, at int, f func()) (died bool, steps int) {
 	return false, steps
 }
 
-// A process that dies at any step leaves the old state or the new one, with its cursor, and never a mix. If it died in
-// the course of a run, the mark is there.
+// A process that dies at any step leaves the old state or the new one, each with its cursor. If it died during a run,
+// the mark is kept.
 func TestAProcessThatDiesLeavesTheOldOrTheNewState(t *testing.T) {
 	t.Parallel()
 	results := map[string]int{}
@@ -60,7 +61,7 @@ func TestAProcessThatDiesLeavesTheOldOrTheNewState(t *testing.T) {
 			require.NoError(t, s.Save(t.Context(), stats, err))
 		})
 		if s != nil {
-			s.done = true // it is dead
+			s.done = true // a dead process does not restore the mark
 		}
 		content, err := store.open(t.Context(), "")
 		require.NoError(t, err)
@@ -101,7 +102,7 @@ func ageTemps(t *testing.T, store *fileStore) {
 	}
 }
 
-// Processes that write at the same time do not damage each other's files: a save succeeds or finds another run.
+// Concurrent processes do not damage each other's files: Save succeeds or returns ErrConcurrentRun.
 func TestConcurrentWritersOfAFile(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
@@ -120,7 +121,7 @@ func TestConcurrentWritersOfAFile(t *testing.T) {
 	all.Wait()
 	left, err := os.ReadDir(filepath.Dir(store.path))
 	require.NoError(t, err)
-	assert.Len(t, left, 1, "the state")
+	assert.Len(t, left, 1, "the cursor")
 }
 
 func TestTheFileIsItsOwnersAlone(t *testing.T) {
@@ -170,7 +171,7 @@ func TestPathsThatAreNoFiles(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, left, 3, "nothing was written")
 
-	store := fileStoreIn(t) // the link comes later
+	store := fileStoreIn(t) // the link is created after OpenState
 	s := openState(t, store)
 	_, stats, _ := imports(s, fate{}, host(0, 1))
 	require.NoError(t, os.Symlink(victim, store.path))

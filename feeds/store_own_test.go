@@ -13,8 +13,8 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// A state or a mark that other users can write, or have written, decides what is sent: it is refused and stays as it
-// is. CheckOwn tells whose a file is, for which tests need to be root.
+// A state or mark determines which items are sent. If it belongs to another user, or if other users can write to it, it
+// is refused and not changed. The case of another owner needs root.
 func TestThreatStatesOfOthersAreRefused(t *testing.T) {
 	t.Parallel()
 	const nobody = 64_123
@@ -30,11 +30,11 @@ func TestThreatStatesOfOthersAreRefused(t *testing.T) {
 		change func(*testing.T, *fileStore)
 		says   string // empty if the state can be used
 	}{
-		"a state for the group":        {chmod(file, 0o620), "chmod go-w"},
-		"a state for everybody":        {chmod(file, 0o606), "chmod go-w"},
-		"a state that all can read":    {chmod(file, 0o644), ""},
-		"a directory for everybody":    {chmod(dir, 0o777), "everybody can write to its directory: remove that permission, as with chmod o-w, or use another directory"},
-		"a directory of a sticky kind": {chmod(dir, 0o777|os.ModeSticky), ""},
+		"a state for the group":            {chmod(file, 0o620), "chmod go-w"},
+		"a state for everybody":            {chmod(file, 0o606), "chmod go-w"},
+		"a state that all can read":        {chmod(file, 0o644), ""},
+		"a directory for everybody":        {chmod(dir, 0o777), "everybody can write to its directory: remove that permission, as with chmod o-w, or use another directory"},
+		"a sticky directory for everybody": {chmod(dir, 0o777|os.ModeSticky), ""},
 		"a link": {func(t *testing.T, s *fileStore) {
 			require.NoError(t, os.Rename(s.path, s.path+".old"))
 			require.NoError(t, os.Symlink(s.path+".old", s.path))
@@ -69,7 +69,7 @@ func TestThreatStatesOfOthersAreRefused(t *testing.T) {
 			require.ErrorContains(t, opened.Save(t.Context(), stats, nil), c.says)
 			_, err = OpenState(t.Context(), store, options)
 			require.ErrorContains(t, err, c.says)
-			if name != "a mark for everybody" { // which a cursor does not have
+			if name != "a mark for everybody" { // a cursor has no mark
 				_, err = LoadCursor(t.Context(), store)
 				require.ErrorContains(t, err, c.says)
 			}
