@@ -254,9 +254,12 @@ func TestSTIXRemovesTemporaryFiles(t *testing.T) {
 	}
 
 	dir := t.TempDir()
+	var last error
 	for _, err := range stix(bufio.NewReader(strings.NewReader(text[:len(text)-4])), readable, dir) {
 		require.ErrorIs(t, err, ErrFormat)
+		last = err
 	}
+	require.Error(t, last)
 	requireEmpty(t, dir)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"regexp"
 	"runtime"
 	"strings"
@@ -276,23 +277,22 @@ func TestExtractReturnsErrorsOfTheReader(t *testing.T) {
 	assert.Equal(t, []string{"192.0.2.1"}, found)
 	assert.ErrorIs(t, last, failed)
 
-	for _, err := range Extract(nil) {
-		assert.ErrorContains(t, err, "text has no reader")
-	}
-	for _, utf16 := range []string{"\xff\xfea\x00", "\xfe\xff\x00a"} {
-		for _, err := range Extract(strings.NewReader(utf16)) {
-			assert.ErrorContains(t, err, "text is in UTF-16; convert it to UTF-8")
+	onlyError := func(matches iter.Seq2[Match, error]) error {
+		var all []error
+		for m, err := range matches {
+			assert.Zero(t, m)
+			all = append(all, err)
 		}
+		require.Len(t, all, 1)
+		return all[0]
 	}
-	for _, err := range Extract(iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("192.0.2.1")))) {
-		assert.ErrorIs(t, err, iotest.ErrTimeout)
+	assert.ErrorContains(t, onlyError(Extract(nil)), "text has no reader")
+	for _, utf16 := range []string{"\xff\xfea\x00", "\xfe\xff\x00a"} {
+		assert.ErrorContains(t, onlyError(Extract(strings.NewReader(utf16))), "text is in UTF-16; convert it to UTF-8")
 	}
-	for _, err := range (&Parser{AssumeScheme: "gopher"}).Extract(strings.NewReader("")) {
-		assert.ErrorContains(t, err, "scheme to assume is not http, https, ftp or sftp")
-	}
-	for _, err := range Extract(idleReader{}) {
-		assert.ErrorIs(t, err, io.ErrNoProgress)
-	}
+	assert.ErrorIs(t, onlyError(Extract(iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("192.0.2.1"))))), iotest.ErrTimeout)
+	assert.ErrorContains(t, onlyError((&Parser{AssumeScheme: "gopher"}).Extract(strings.NewReader(""))), "scheme to assume is not http, https, ftp or sftp")
+	assert.ErrorIs(t, onlyError(Extract(idleReader{})), io.ErrNoProgress)
 }
 
 // idleReader returns neither bytes nor errors.

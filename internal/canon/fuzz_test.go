@@ -231,7 +231,7 @@ func FuzzRefang(f *testing.F) {
 	})
 }
 
-// FuzzDefang checks that Refang reverses Defang, and that defanged values contain no links.
+// FuzzDefang checks that Refang reverses Defang, and that Defang changes every value that could be a link.
 func FuzzDefang(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
