@@ -149,7 +149,7 @@ func TestDataStoreAnswersOfOtherKinds(t *testing.T) {
 	mock.RegisterNoResponder(jsonReply(200, `no such index`))
 	raw, err := d.s.Do(t.Context(), DataStoreRequest{Method: "GET", Domain: DataStoreSystem, Type: "x", ID: "y"})
 	require.NoError(t, err)
-	assert.Equal(t, "no such index", string(raw), "Do gives what came")
+	assert.Equal(t, "no such index", string(raw), "Do returns the response unchanged")
 	mock.RegisterNoResponder(jsonReply(200, `{"_id":"a","found":true,"_source":{"name":5}}`))
 	_, err = d.Get(t.Context(), "a")
 	require.ErrorContains(t, err, "does not fit")
@@ -157,7 +157,7 @@ func TestDataStoreAnswersOfOtherKinds(t *testing.T) {
 	require.NoError(t, err)
 	mock.RegisterNoResponder(jsonReply(200, `{}`))
 	_, err = d.Create(t.Context(), watched{})
-	require.ErrorIs(t, err, ErrBadResponse, "an id that nobody knows")
+	require.ErrorIs(t, err, ErrBadResponse, "a response without an ID")
 }
 
 func TestDataStoreRepeatsWhatDoesNoHarm(t *testing.T) {
@@ -222,7 +222,7 @@ func FuzzReadDataAnswer(f *testing.F) {
 	})
 }
 
-// zipOf writes a zip whose entries have the given names; a name that ends with ! is encrypted.
+// zipOf returns a zip file with entries of the given names. A name that ends in ! is marked as encrypted.
 func zipOf(t testing.TB, names ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -274,7 +274,7 @@ func TestMalwareMustBeAZipWithAPassword(t *testing.T) {
 			}
 			require.ErrorIs(t, err, errNotEncrypted)
 			_, err = newUploading(BytesContent(tc.content), false)
-			require.NoError(t, err, "what is not malware can be anything")
+			require.NoError(t, err, "only malware must be an encrypted zip")
 		})
 	}
 }
@@ -325,9 +325,9 @@ func TestWhatCannotBeUploadedIsRefused(t *testing.T) {
 		"no bytes from a reader":   {ReaderContent(strings.NewReader(""), -1), errContentEmpty},
 		"a size of 0":              {ReaderContent(strings.NewReader("x"), 0), errContentEmpty},
 		"a negative size":          {ReaderContent(strings.NewReader("x"), -2), errContentSize},
-		"what cannot be opened":    {Content{Open: func() (io.ReadCloser, error) { return nil, broken }, Size: -1}, broken},
+		"an opener that fails":     {Content{Open: func() (io.ReadCloser, error) { return nil, broken }, Size: -1}, broken},
 		"an opener without result": {Content{Open: func() (io.ReadCloser, error) { return nil, nil }, Size: -1}, errNoContent},
-		"what cannot be read":      {ReaderContent(iotest.ErrReader(broken), -1), broken},
+		"a reader that fails":      {ReaderContent(iotest.ErrReader(broken), -1), broken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -397,7 +397,7 @@ func FuzzEncryptedZip(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		err := checkEncryptedZip(bufio.NewReaderSize(bytes.NewReader(b), zipWindow))
 		slow := checkEncryptedZip(bufio.NewReaderSize(iotest.OneByteReader(bytes.NewReader(b)), zipWindow))
-		assert.Equal(t, err, slow, "the verdict depends on how the bytes come")
+		assert.Equal(t, err, slow, "the result depends on the size of the reads")
 		if err == nil {
 			assert.True(t, bytes.HasPrefix(b, []byte("PK\x03\x04")))
 		}
@@ -420,7 +420,7 @@ func TestASentByteDoesNotStartTheClockOfACallerThatRests(t *testing.T) {
 		defer w.stop()
 		w.start()
 		w.pause(true)
-		w.moved() // the rest of an upload, after an early answer
+		w.moved() // the rest of an upload, after an early response
 		time.Sleep(time.Hour)
 		require.NoError(t, w.Err())
 		w.pause(false)
@@ -430,7 +430,7 @@ func TestASentByteDoesNotStartTheClockOfACallerThatRests(t *testing.T) {
 	})
 }
 
-// A promised length costs no memory before the first bytes arrive, and none beyond the response cap.
+// A Content-Length must not allocate memory before the first bytes arrive, or more than the response cap.
 func TestReadBodyAllocatesWhatMayArrive(t *testing.T) {
 	t.Parallel()
 	const first = 128 << 10

@@ -21,7 +21,7 @@ import (
 
 const contentBase = "https://tc.example.com/api"
 
-// contentClient is a client on a mock that retries without waiting.
+// contentClient returns a client on a mock transport. It retries without waiting.
 func contentClient(t *testing.T, options ...Option) (*Client, *httpmock.MockTransport) {
 	t.Helper()
 	return contentClientAs(t, HMAC("00000000000000000001", "not a real key"), options...)
@@ -36,14 +36,14 @@ func contentClientAs(t *testing.T, credentials Credentials, options ...Option) (
 	return c, mock
 }
 
-// sentContent is what a mock got.
+// sentContent is a request that a mock received.
 type sentContent struct {
 	method, body, contentType string
 	size                      int64
 	header                    http.Header
 }
 
-// recording answers with each of the answers in turn and remembers what came.
+// recording appends each request to got and returns the answers in turn; the last one repeats.
 func recording(got *[]sentContent, answers ...httpmock.Responder) httpmock.Responder {
 	return func(req *http.Request) (*http.Response, error) {
 		s := sentContent{method: req.Method, size: req.ContentLength, contentType: req.Header.Get("Content-Type"), header: req.Header}
@@ -115,7 +115,7 @@ func TestUploadOfContentThatExists(t *testing.T) {
 	}{
 		"is put when the platform says that it exists":    {BytesContent([]byte("example")), nil, []httpmock.Responder{exists, ok}, "POST PUT", nil},
 		"is put after a 401 in unknown words":             {BytesContent([]byte("example")), nil, []httpmock.Responder{jsonReply(401, `{"status":"Failure","message":"There is a file"}`), ok}, "POST PUT", nil},
-		"is not what the words of a value mean":           {BytesContent([]byte("example")), nil, []httpmock.Responder{jsonReply(403, `{"status":"Failure","message":"No access to the document x already exists"}`)}, "POST", ErrForbidden},
+		"is not what a quoted value means":                {BytesContent([]byte("example")), nil, []httpmock.Responder{jsonReply(403, `{"status":"Failure","message":"No access to the document x already exists"}`)}, "POST", ErrForbidden},
 		"is put at once when asked to":                    {BytesContent([]byte("example")), &UploadOptions{Replace: true}, []httpmock.Responder{ok}, "PUT", nil},
 		"is put at once from a stream":                    {stream(), &UploadOptions{Replace: true}, []httpmock.Responder{ok}, "PUT", nil},
 		"is an error for a stream that is used up":        {stream(), nil, []httpmock.Responder{exists}, "POST", ErrExists},
@@ -140,7 +140,7 @@ func TestUploadOfContentThatExists(t *testing.T) {
 			var methods []string
 			for _, s := range got {
 				methods = append(methods, s.method)
-				assert.Equal(t, "example", s.body, "every request carries all of it")
+				assert.Equal(t, "example", s.body, "every request carries the whole content")
 			}
 			assert.Equal(t, tc.methods, strings.Join(methods, " "))
 		})
@@ -165,7 +165,7 @@ func TestUploadRefusesBeforeSending(t *testing.T) {
 	assert.Zero(t, mock.GetTotalCallCount())
 }
 
-// What the platform gets of a content whose size is wrong must never look like a whole one.
+// An upload with a wrong size must never look complete to the platform.
 func TestUploadOfAWrongSizeNeverArrives(t *testing.T) {
 	t.Parallel()
 	for name, size := range map[string]int64{"too small": 99_999, "too large": 100_001} {
@@ -186,14 +186,14 @@ func TestUploadOfAWrongSizeNeverArrives(t *testing.T) {
 				return io.NopCloser(strings.NewReader(strings.Repeat("x", 100_000))), nil
 			}}, nil)
 			require.ErrorIs(t, err, ErrValidation)
-			assert.Equal(t, 1, opened, "the same bytes would be wrong again")
+			assert.Equal(t, 1, opened, "a wrong size must not be retried")
 			srv.Close()
 			assert.Zero(t, whole.Load())
 		})
 	}
 }
 
-func TestUploadStreams(t *testing.T) { // not in parallel: it measures what is allocated
+func TestUploadStreams(t *testing.T) { // not parallel: it measures allocations
 	const size = 64 << 20
 	var came atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -245,7 +245,7 @@ func TestDownloadTellsContentFromWhatIsNone(t *testing.T) {
 	}
 }
 
-// brokenAfter answers with n bytes of text and then an error.
+// brokenAfter returns n bytes of text and then a read error.
 func brokenAfter(text string, n int) httpmock.Responder {
 	return func(req *http.Request) (*http.Response, error) {
 		resp := httpmock.NewStringResponse(200, "")
@@ -263,7 +263,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// failingWriter takes n bytes.
+// failingWriter fails after n bytes.
 type failingWriter struct{ n int }
 
 func (w *failingWriter) Write(p []byte) (int, error) {
@@ -292,7 +292,7 @@ func TestDownloadRepeatsOnlyWhatNobodyHasSeen(t *testing.T) {
 		err     error
 	}{
 		"broken before the first byte": {[]httpmock.Responder{brokenAfter(text, 0), whole}, &bytes.Buffer{}, 2, nil},
-		"broken within what is looked": {[]httpmock.Responder{brokenAfter(text, 100), whole}, &bytes.Buffer{}, 2, nil},
+		"broken in the first bytes":    {[]httpmock.Responder{brokenAfter(text, 100), whole}, &bytes.Buffer{}, 2, nil},
 		"broken later":                 {[]httpmock.Responder{brokenAfter(text, 90_000), whole}, &bytes.Buffer{}, 1, ErrBadResponse},
 		"shorter than it says":         {[]httpmock.Responder{short, whole}, &bytes.Buffer{}, 1, ErrBadResponse},
 		"a page first":                 {[]httpmock.Responder{httpmock.NewStringResponder(200, "<html></html>"), whole}, &bytes.Buffer{}, 2, nil},
@@ -335,7 +335,7 @@ func TestSlowReadersDoNotStallAStream(t *testing.T) {
 	})
 }
 
-// cancelled reads until its request is cancelled, as a connection does.
+// cancelled reads until its request is canceled, like a connection.
 type cancelled struct {
 	req  *http.Request
 	from io.Reader
@@ -406,7 +406,7 @@ func TestPublishNamesWhatIsLeftOut(t *testing.T) {
 		body string
 	}{
 		"nothing": {nil, `{"securityLabelList":[],"excludeUnlabeled":false}`},
-		"labels and what has none": {&PublishOptions{ExcludeLabels: []string{"TLP:RED", "TLP:AMBER+STRICT"}, ExcludeUnlabeled: true},
+		"labels and unlabeled content": {&PublishOptions{ExcludeLabels: []string{"TLP:RED", "TLP:AMBER+STRICT"}, ExcludeUnlabeled: true},
 			`{"securityLabelList":["TLP:RED","TLP:AMBER+STRICT"],"excludeUnlabeled":true}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -422,18 +422,18 @@ func TestPublishNamesWhatIsLeftOut(t *testing.T) {
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(httpmock.NewStringResponder(502, ""))
 	require.ErrorIs(t, c.Groups.Publish(t.Context(), GroupRef{Type: GroupIncident, ID: 7}, nil), ErrServer)
-	assert.Equal(t, 1, mock.GetTotalCallCount(), "nobody knows whether it was published")
+	assert.Equal(t, 1, mock.GetTotalCallCount(), "whether it was published is unknown")
 	require.ErrorIs(t, c.Groups.Publish(t.Context(), GroupRef{Type: GroupIncident, ID: 7}, &PublishOptions{ExcludeLabels: []string{""}}), ErrValidation)
 }
 
-// allocated is how many bytes were allocated so far.
+// allocated returns the number of bytes allocated so far.
 func allocated() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.TotalAlloc
 }
 
-// heapHeld is how many bytes are in use.
+// heapHeld returns the number of heap bytes in use after a garbage collection.
 func heapHeld() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

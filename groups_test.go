@@ -90,7 +90,7 @@ func TestMixedListsOfGroups(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, got, 4)
 	for i := range 2 {
-		assert.False(t, got[i].(*threatconnect.Incident).EventDate.IsZero(), "wherever the type stands")
+		assert.False(t, got[i].(*threatconnect.Incident).EventDate.IsZero(), "the type may come before or after the other members")
 		assert.Equal(t, "Example Source", got[i].Meta().Owner.Name)
 	}
 	assert.Equal(t, threatconnect.IncidentNew, got[0].(*threatconnect.Incident).Status)
@@ -144,7 +144,7 @@ func TestGroupsThatAreNotSent(t *testing.T) {
 		"no file name":             threatconnect.NewDocument("A", ""), "no report file name": threatconnect.NewReport("A", ""),
 		"no subject": threatconnect.NewEmail("A", "", "h", "b"), "no header": threatconnect.NewEmail("A", "s", "", "b"), "no body": threatconnect.NewEmail("A", "s", "h", ""),
 		"no signature text": threatconnect.NewSignature("A", "f", threatconnect.SignatureYARA, ""), "no signature type": threatconnect.NewSignature("A", "f", "", "x"),
-		"a status of batch files": event, "a status that is none": incident, "malware without a password": malware, "a publish date": report,
+		"a status of batch files": event, "an unknown status": incident, "malware without a password": malware, "a publish date": report,
 		"a year that does not fit": far, "text that is not UTF-8": threatconnect.NewEmail("A", "s", "h", "\xff"),
 		"tags":      threat(func(g *threatconnect.Threat) { g.Tags = []threatconnect.Tag{{Name: "x"}} }),
 		"an xid":    threat(func(g *threatconnect.Threat) { g.XID = "x" }),
@@ -209,7 +209,7 @@ func TestGroupUpdatesThatAreNotSent(t *testing.T) {
 		"a blank name":                    {threatconnect.GroupThreat, threatconnect.GroupUpdate{Name: new(" ")}, "group name"},
 		"a status of incidents":           {threatconnect.GroupEvent, threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentNew)}, "GroupUpdate.IncidentStatus is not a field of the type Event; leave it out, it is for Incident only"},
 		"a status of batch files":         {threatconnect.GroupEvent, threatconnect.GroupUpdate{EventStatus: new(threatconnect.EventReopened)}, "event status must be one of"},
-		"a status that is none":           {threatconnect.GroupIncident, threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentStatus("Lost"))}, "incident status must be one of"},
+		"an unknown status":               {threatconnect.GroupIncident, threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentStatus("Lost"))}, "incident status must be one of"},
 		"the date of a threat":            {threatconnect.GroupThreat, threatconnect.GroupUpdate{Name: new("A"), EventDate: new(time.Now())}, "GroupUpdate.EventDate is not a field of the type Threat; leave it out, it is for Event or Incident only"},
 		"the publish date of a document":  {threatconnect.GroupDocument, threatconnect.GroupUpdate{PublishDate: new(time.Now())}, "GroupUpdate.PublishDate is not a field of the type Document"},
 		"a required date that is cleared": {threatconnect.GroupIncident, threatconnect.GroupUpdate{EventDate: new(time.Time{})}, "GroupUpdate.EventDate is empty, and the platform requires a value"},

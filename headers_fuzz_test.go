@@ -21,8 +21,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// checkHeaders puts a text into every header that takes one: it arrives on one line, as it is, or
-// is refused and nothing is sent.
+// checkHeaders puts text into every header that the caller can set. The text must arrive unchanged on
+// one line, or be refused before anything is sent.
 func checkHeaders(t *testing.T, text string) (arrived bool) {
 	t.Helper()
 	srv := threatconnecttest.NewT(t)
@@ -81,7 +81,7 @@ func checkHeaders(t *testing.T, text string) (arrived bool) {
 	return arrived
 }
 
-// checkTrigger is checkHeaders for the headers and the password of a trigger.
+// checkTrigger does the same as checkHeaders for the headers and the credentials of a trigger.
 func checkTrigger(t *testing.T, text string) {
 	t.Helper()
 	for _, o := range []threatconnect.PlaybookTriggerOptions{
@@ -140,8 +140,8 @@ func TestAHeaderNameOfATriggerIsChecked(t *testing.T) {
 	}
 }
 
-// FuzzAddresses gives any text to what takes the address of a server: it is used as net/url reads
-// it, or refused, and nothing but this machine is spoken to in the clear.
+// FuzzAddresses passes any text as the address of a server. It must be used as net/url parses it, or
+// refused. Only loopback addresses may be used without TLS.
 func FuzzAddresses(f *testing.F) {
 	for _, s := range []string{
 		"https://tc.example/api", "https://tc.example:8443/api/", "http://tc.example", "http://127.0.0.1:80/x", "http://[::1]/", "http://localhost", "http://localhost.evil.example/", "https://u:p@tc.example/", "HTTPS://TC.example",
@@ -183,7 +183,7 @@ func FuzzAddresses(f *testing.F) {
 	})
 }
 
-// FuzzCreateAndUpload holds what is sent as two parts against the standard library's reader of them.
+// FuzzCreateAndUpload parses the two parts of each request with mime/multipart.
 func FuzzCreateAndUpload(f *testing.F) {
 	f.Add("Example Source", []byte(`{"indicator":[]}`))
 	f.Add("a\r\n--b--", []byte("\r\n--x--\r\nContent-Disposition: form-data; name=\"config\"\r\n\r\n{}"))
@@ -230,7 +230,7 @@ func FuzzCreateAndUpload(f *testing.F) {
 	})
 }
 
-// TestThreatInvisibleCharactersAreRefused gives names with characters that nobody sees to each call that takes a
+// TestThreatInvisibleCharactersAreRefused passes names with invisible characters to each call that takes a
 // name.
 func TestThreatInvisibleCharactersAreRefused(t *testing.T) {
 	t.Parallel()
@@ -313,7 +313,7 @@ func TestThreatInvisibleCharactersAreRefused(t *testing.T) {
 	}
 }
 
-// imported returns the error of an item that a batch does not take.
+// imported returns the error of adding item to a batch.
 func imported(ctx context.Context, c *threatconnect.Client, item threatconnect.BatchItem) error {
 	w, err := c.Batch.NewWriter(ctx, appendConfig())
 	if err != nil {

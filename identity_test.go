@@ -17,7 +17,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// everythingWithID is an answer with one thing of each kind that has an id.
+// everythingWithID returns a response with one object of each kind that has an ID.
 func everythingWithID(id string) string {
 	var b strings.Builder
 	b.WriteString(`{"status":"Success","data":{"resultCount":1`)
@@ -30,8 +30,8 @@ func everythingWithID(id string) string {
 	return b.String() + "}}"
 }
 
-// TestThreatIDsAreThoseAskedFor has a platform that answers with another thing than the one that a call
-// names.
+// TestThreatIDsAreThoseAskedFor checks that a response is refused if its object has a different ID than the
+// one in the request.
 func TestThreatIDsAreThoseAskedFor(t *testing.T) {
 	t.Parallel()
 	text := new("x")
@@ -98,7 +98,7 @@ func TestThreatIDsAreThoseAskedFor(t *testing.T) {
 			return c.Associations.VictimAsset(ctx, incident, threatconnect.VictimAssetEmailAddress, 5)
 		},
 	}
-	// The types of groups, by reflection: each service has Get and Update.
+	// Each service of a group type has Get and Update.
 	services := reflect.TypeFor[threatconnect.GroupsService]()
 	types := 0
 	for f := range services.Fields() {
@@ -158,13 +158,13 @@ func TestThreatIDsAreThoseAskedFor(t *testing.T) {
 		}
 		for _, bad := range []string{"6", "-5", "1e2", "-1", "0", "9223372036854775807", `"50"`, "4.0"} {
 			if bad == "0" && strings.HasPrefix(name, "Batch.") {
-				continue // it stands for no id, as some versions answer
+				continue // 0 means no ID; some versions send it
 			}
 			_, err := answered(call, everythingWithID(bad))
 			require.ErrorIs(t, err, threatconnect.ErrBadResponse, "%s %s", name, bad)
 		}
 		if strings.HasPrefix(name, "Batch.") {
-			continue // the last of two counts
+			continue // the last of duplicate ids wins
 		}
 		_, err := answered(call, strings.ReplaceAll(everythingWithID("5"), `"id":5`, `"id":6,"id":5`))
 		require.ErrorIs(t, err, threatconnect.ErrBadResponse, "%s: two ids", name)
@@ -178,7 +178,7 @@ func TestThreatIDsAreThoseAskedFor(t *testing.T) {
 		}
 	}
 
-	// What is no id is none in a list: a call about the item is refused.
+	// An invalid ID in a list reads as 0, and calls about that item are refused.
 	for _, bad := range []string{"-1", "0", `"-7"`} {
 		p, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Success","data":{"resultCount":1,"incident":[{"id":`+bad+`,"name":"x"}]}}`)}}).Groups.Incidents.List(t.Context(), nil)
 		require.NoError(t, err)
@@ -186,7 +186,7 @@ func TestThreatIDsAreThoseAskedFor(t *testing.T) {
 		require.ErrorIs(t, clientOf(t, &wiretest.Steps{}).Groups.Delete(t.Context(), p.Items[0]), threatconnect.ErrValidation)
 	}
 
-	// A record of the DataStore and a playbook are named by texts.
+	// Records of the DataStore and playbooks have text IDs.
 	token := func(body string) *threatconnect.Client {
 		c, err := threatconnect.NewClient("https://threatconnect.example/api", threatconnect.Token("APIV2:t0k3n"), threatconnect.WithTransport(&wiretest.Steps{Do: steps{wiretest.Answer(200, body)}}))
 		require.NoError(t, err)
@@ -209,7 +209,7 @@ func TestThreatIDsAreThoseAskedFor(t *testing.T) {
 	}
 }
 
-// TestAnIndicatorIsTheOneAskedFor has answers with the same value in another form, and with another value.
+// TestAnIndicatorIsTheOneAskedFor checks that a response may have the value in another form, but no other value.
 func TestAnIndicatorIsTheOneAskedFor(t *testing.T) {
 	t.Parallel()
 	const md5, sha1, other = "d41d8cd98f00b204e9800998ecf8427e", "da39a3ee5e6b4b0d3255bfef95601890afd80709", "0123456789abcdef0123456789abcdef"
@@ -298,7 +298,7 @@ func TestFingerprintsTellItemsAndTheirContentApart(t *testing.T) {
 	}
 	base := of(batchHost(1, "x-1"))
 	assert.Equal(t, base, of(batchHost(1, "x-1")))
-	assert.Equal(t, base, of(host(func(h *threatconnect.Host) { h.HostName = "H1.Example" })), "another spelling of the same")
+	assert.Equal(t, base, of(host(func(h *threatconnect.Host) { h.HostName = "H1.Example" })), "another spelling of the same host")
 	for name, change := range map[string]func(*threatconnect.Host){
 		"a rating":    func(h *threatconnect.Host) { h.Rating = new(4.0) },
 		"no rating":   func(h *threatconnect.Host) { h.Rating = nil },
@@ -339,7 +339,7 @@ func TestFingerprintsTellItemsAndTheirContentApart(t *testing.T) {
 	assert.Empty(t, f.Groups())
 	_, err = f.Of(nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
-	assert.Equal(t, base, of(batchHost(1, "x-1")), "an error before does not matter")
+	assert.Equal(t, base, of(batchHost(1, "x-1")), "an earlier error does not matter")
 }
 
 func TestFingerprinterTellsTheGroupsOfAnItem(t *testing.T) {
@@ -388,7 +388,7 @@ func TestFingerprinterTellsTheSizeOfAnItem(t *testing.T) {
 	assert.Zero(t, f.Size())
 }
 
-// The content of a merged group can change without a change of what was merged.
+// The content of a merged group can change without a change in the items that were merged.
 func TestGroupContentHasNoFingerprint(t *testing.T) {
 	t.Parallel()
 	var f threatconnect.Fingerprinter

@@ -14,7 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// genericIndicators is an answer with n elements of about 360 bytes, of four types in turn.
+// genericIndicators returns a response with n indicators of about 360 bytes, of four types in turn.
 func genericIndicators(n int) []byte {
 	types := []string{"Host", "Address", "URL", "EmailAddress"}
 	b := fmt.Appendf(nil, `{"status":"Success","data":{"resultCount":%d,"indicator":[`, n)
@@ -75,7 +75,8 @@ func BenchmarkReadIndicators(b *testing.B) {
 	})
 }
 
-// TestAFieldThatCannotBeReadCostsOnlyItself reads lists in which one scalar is not what its field holds.
+// TestAFieldThatCannotBeReadCostsOnlyItself checks that Extra gets a scalar of the wrong type, and that all
+// other fields are read.
 func TestAFieldThatCannotBeReadCostsOnlyItself(t *testing.T) {
 	t.Parallel()
 	text := []byte(`{"id":1,"hostName":"a.example","summary":"a.example","rating":{"value":3},"confidence":50.5,"dateAdded":"2016-12-31T24:00:00Z","active":"maybe",
@@ -118,16 +119,16 @@ func TestAFieldThatCannotBeReadCostsOnlyItself(t *testing.T) {
 	for _, cut := range []string{`{"id":1,"dateAdded":"soon`, `{"id":1,"rating":{"a":`, `{"id":1,"rating":nul}`, `{"id":1,"rating":[1,}`} {
 		r := wire.NewReader([]byte(cut))
 		readIndicator(r, indicatorDefOf(TypeHost))
-		require.Error(t, r.Err(), "what is not JSON stays an error")
+		require.Error(t, r.Err(), "invalid JSON stays an error")
 	}
 	r := wire.NewReader([]byte(`{"name":{}}`))
 	r.Limit(50)
 	readGroup(r, groupDefOf(GroupIncident))
-	require.ErrorIs(t, r.Err(), wire.ErrTooLarge, "what is kept counts")
+	require.ErrorIs(t, r.Err(), wire.ErrTooLarge, "text kept in Extra counts toward the limit")
 }
 
-// Whatever an answer holds, reading ends with a value or an error, and what was read survives being
-// read again from its JSON.
+// Reading must end with a value or an error for any response. A victim that was read must survive a round
+// trip through its JSON.
 func FuzzPeopleAreReadFromAnything(f *testing.F) {
 	for _, s := range []string{
 		`{"id":"31","name":"a","assignee":[{"userName":"x"}],"overdue":"true","dueDate":"2026-03-04T10:00:00-05:00"}`,
@@ -167,7 +168,7 @@ func FuzzPeopleAreReadFromAnything(f *testing.F) {
 	})
 }
 
-// What is sent of a task is what the platform reads.
+// A task reads back from its request body unchanged.
 func FuzzTaskBody(f *testing.F) {
 	f.Add("Call \"the bank\"", "line\nline\u2028", "analyst@example.com", "Deferred", int64(1_772_000_000))
 	f.Add(" a ", "", "\u00fc", "", int64(-1))

@@ -15,11 +15,11 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// typedIndicators is one indicator of every type with its place and its body.
+// typedIndicators has one indicator of each type, with its path and its JSON.
 var typedIndicators = []struct {
 	new              func() threatconnect.Indicator
 	branch, entity   string
-	path, body, json string // path segment, JSON of the values in a request, and as the platform sends them
+	path, body, json string // path segment, JSON of the values in a request, and in a response
 }{
 	{func() threatconnect.Indicator { return threatconnect.NewAddress("2001:db8::1") }, "addresses", "address", "2001%3Adb8%3A0%3A0%3A0%3A0%3A0%3A1", `"ip":"2001:db8:0:0:0:0:0:1"`, `"ip":"2001:db8:0:0:0:0:0:1"`},
 	{func() threatconnect.Indicator { return threatconnect.NewEmailAddress("bad@B\u00fccher.example") }, "emailAddresses", "emailAddress", "bad%40xn--bcher-kva.example", `"address":"bad@xn--bcher-kva.example"`, `"address":"bad@xn--bcher-kva.example"`},
@@ -187,8 +187,8 @@ func TestIndicatorsThatAreNotSent(t *testing.T) {
 		"nil": nil, "no value": {}, "a bad value": threatconnect.NewHost("s3cret host"),
 		"a rating above 5":       with(func(h *threatconnect.Host) { h.Rating = new(5.1) }),
 		"a negative rating":      with(func(h *threatconnect.Host) { h.Rating = new(-0.1) }),
-		"a rating that is none":  with(func(h *threatconnect.Host) { h.Rating = new(math.NaN()) }),
-		"an endless rating":      with(func(h *threatconnect.Host) { h.Rating = new(math.Inf(1)) }),
+		"a rating of NaN":        with(func(h *threatconnect.Host) { h.Rating = new(math.NaN()) }),
+		"an infinite rating":     with(func(h *threatconnect.Host) { h.Rating = new(math.Inf(1)) }),
 		"a rating of 6":          with(func(h *threatconnect.Host) { h.Rating = new(6.0) }),
 		"a negative confidence":  with(func(h *threatconnect.Host) { h.Confidence = new(-1) }),
 		"a confidence above 100": with(func(h *threatconnect.Host) { h.Confidence = new(101) }),
@@ -237,8 +237,8 @@ func TestAnIndicatorIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// What was read with an indicator is no part of an update, so that a tag that is put into the struct
-// cannot be taken for one that was sent.
+// An update sends only the fields of IndicatorUpdate. A tag appended to the indicator that was read must
+// not be sent.
 func TestAnUpdateLeavesAloneWhatItDoesNotSet(t *testing.T) {
 	t.Parallel()
 	client := threatconnecttest.NewT(t).Client()
@@ -246,7 +246,7 @@ func TestAnUpdateLeavesAloneWhatItDoesNotSet(t *testing.T) {
 	require.NoError(t, err)
 	read, err := client.Indicators.Hosts.Get(t.Context(), "a.example", &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{Tags: true}})
 	require.NoError(t, err)
-	_, err = client.Indicators.Hosts.Update(t.Context(), "a.example", threatconnect.IndicatorUpdate{DNSActive: new(true), Active: new(false)}) // somebody else's
+	_, err = client.Indicators.Hosts.Update(t.Context(), "a.example", threatconnect.IndicatorUpdate{DNSActive: new(true), Active: new(false)}) // by another user
 	require.NoError(t, err)
 
 	read.Tags = append(read.Tags, threatconnect.Tag{Name: "Phishing"})
@@ -266,15 +266,15 @@ func TestIndicatorUpdatesThatAreNotSent(t *testing.T) {
 		update threatconnect.IndicatorUpdate
 		want   string
 	}{
-		"no field":              {threatconnect.TypeHost, threatconnect.IndicatorUpdate{}, "IndicatorUpdate has no field set; set the fields that are to change"},
-		"a rating of 6":         {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Rating: new(6.0)}, "rating must be 0 to 5"},
-		"a rating that is none": {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Rating: new(math.NaN())}, "rating must be 0 to 5"},
-		"a confidence of -1":    {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Confidence: new(-1)}, "confidence must be 0 to 100"},
-		"a negative size":       {threatconnect.TypeFile, threatconnect.IndicatorUpdate{Size: new(int64(-1))}, "IndicatorUpdate.Size is negative"},
-		"the size of a host":    {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Size: new(int64(1))}, "IndicatorUpdate.Size is not a field of the type Host; leave it out, it is for File only"},
-		"the DNS of a file":     {threatconnect.TypeFile, threatconnect.IndicatorUpdate{DNSActive: new(true)}, "IndicatorUpdate.DNSActive is not a field of the type File; leave it out, it is for Host only"},
-		"the WHOIS of a file":   {threatconnect.TypeFile, threatconnect.IndicatorUpdate{WhoisActive: new(true), Rating: new(1.0)}, "IndicatorUpdate.WhoisActive is not a field of the type File"},
-		"a private mutex":       {threatconnect.TypeMutex, threatconnect.IndicatorUpdate{Private: new(false)}, "IndicatorUpdate.Private is not a field of the type Mutex; leave it out, it is for Address, EmailAddress, File, Host or URL only"},
+		"no field":            {threatconnect.TypeHost, threatconnect.IndicatorUpdate{}, "IndicatorUpdate has no field set; set the fields that are to change"},
+		"a rating of 6":       {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Rating: new(6.0)}, "rating must be 0 to 5"},
+		"a rating of NaN":     {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Rating: new(math.NaN())}, "rating must be 0 to 5"},
+		"a confidence of -1":  {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Confidence: new(-1)}, "confidence must be 0 to 100"},
+		"a negative size":     {threatconnect.TypeFile, threatconnect.IndicatorUpdate{Size: new(int64(-1))}, "IndicatorUpdate.Size is negative"},
+		"the size of a host":  {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Size: new(int64(1))}, "IndicatorUpdate.Size is not a field of the type Host; leave it out, it is for File only"},
+		"the DNS of a file":   {threatconnect.TypeFile, threatconnect.IndicatorUpdate{DNSActive: new(true)}, "IndicatorUpdate.DNSActive is not a field of the type File; leave it out, it is for Host only"},
+		"the WHOIS of a file": {threatconnect.TypeFile, threatconnect.IndicatorUpdate{WhoisActive: new(true), Rating: new(1.0)}, "IndicatorUpdate.WhoisActive is not a field of the type File"},
+		"a private mutex":     {threatconnect.TypeMutex, threatconnect.IndicatorUpdate{Private: new(false)}, "IndicatorUpdate.Private is not a field of the type Mutex; leave it out, it is for Address, EmailAddress, File, Host or URL only"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -334,8 +334,8 @@ func TestFlagsAndSizesAreSentAsThePlatformWantsThem(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// GET .../mutexes/deleted is the list of the deleted mutexes; read as one, the lone deleted mutex
-// would pass for an indicator.
+// GET .../mutexes/deleted lists the deleted mutexes. A list of one could be mistaken for a mutex with the
+// name "deleted".
 func TestAnIndicatorThatIsNamedLikeAListIsNotRead(t *testing.T) {
 	t.Parallel()
 	c := owned(t,
@@ -345,7 +345,7 @@ func TestAnIndicatorThatIsNamedLikeAListIsNotRead(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	_, err = c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: threatconnect.TypeUserAgent, Value: "deleted"}, nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
-	require.NoError(t, c.Indicators.Mutexes.Delete(t.Context(), "deleted"), "to delete one is another method")
+	require.NoError(t, c.Indicators.Mutexes.Delete(t.Context(), "deleted"), "DELETE has no such list")
 }
 
 func TestObservationsOnTheWire(t *testing.T) {
@@ -371,7 +371,7 @@ func TestObservationsOnTheWire(t *testing.T) {
 	false1, err := c.Indicators.ReportFalsePositive(t.Context(), relatedHost)
 	require.NoError(t, err)
 	assert.Equal(t, threatconnect.FalsePositives{Count: 1, LastReported: day}, false1)
-	// The day is that of the time's own zone, whatever it is in UTC.
+	// The day is the date in the time's own zone, not in UTC.
 	observed, err := c.InOwner("Another Source").Indicators.Observed(t.Context(), day.In(time.FixedZone("", -5*3600)))
 	require.NoError(t, err)
 	assert.Equal(t, []threatconnect.ObservedIndicator{{Summary: "www.example.com", Count: 3, LastObserved: day, ByUser: []threatconnect.ObservedBy{{UserName: "ada", Count: 1}}}}, observed)

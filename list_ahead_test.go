@@ -19,19 +19,19 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// numbers is a platform with a list of numbers that takes its time.
+// numbers is a platform with a list of numbers and slow responses.
 type numbers struct {
 	list  []int
-	quiet bool                          // says no total
-	most  int                           // items that it sends at most, whatever is asked for; 0 for any
-	took  func(start int) time.Duration // nil stands for a second a page
+	quiet bool                          // omits the total
+	most  int                           // maximum number of items per page; 0 is no maximum
+	took  func(start int) time.Duration // nil is a second per page
 	odd   func(start, limit int) ([]int, error)
 
 	mu     sync.Mutex
 	asked  []int // offsets, in the order of the requests
 	open   int
-	peak   int // requests at the same time
-	ended  int // requests that were given up
+	peak   int // maximum number of concurrent requests
+	ended  int // canceled requests
 	begins time.Time
 }
 
@@ -75,7 +75,7 @@ func (n *numbers) fetch(ctx context.Context, start, limit int) (*page[int], erro
 	p := &page[int]{Page: Page[int]{Items: slices.Clone(items), Total: -1}, print: uint64(start) + 1}
 	if !n.quiet && start == 0 {
 		p.Total = int64(len(n.list))
-		if limit == 1 && n.odd != nil { // what the list holds by now
+		if limit == 1 && n.odd != nil { // the current length of the list
 			all, _ := n.odd(0, math.MaxInt)
 			p.Total = int64(len(all))
 		}
@@ -83,7 +83,7 @@ func (n *numbers) fetch(ctx context.Context, start, limit int) (*page[int], erro
 	return p, nil
 }
 
-// all ranges over the numbers, and checks that nothing is left of it.
+// all collects the numbers and checks that no request outlives the loop.
 func (n *numbers) all(t *testing.T, o ListOptions) ([]int, error) {
 	t.Helper()
 	n.begins = time.Now()
@@ -105,7 +105,7 @@ func upTo(n int) []int {
 func TestPagesAheadComeInOrderAndBesideEachOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		// The later a page, the sooner it is there.
+		// Later pages arrive sooner.
 		n := &numbers{list: upTo(1000), took: func(start int) time.Duration { return time.Duration(2000-start) * time.Millisecond }}
 		got, err := n.all(t, ListOptions{Limit: 100, Ahead: 4})
 		require.NoError(t, err)
@@ -195,19 +195,19 @@ func TestPagesAheadSurviveAListThatChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				n := &numbers{list: upTo(1000), odd: change.odd} // the first page says 1000
+				n := &numbers{list: upTo(1000), odd: change.odd} // the total of the first page is 1000
 				one, err := n.all(t, ListOptions{Limit: change.limit})
 				require.NoError(t, err)
 				got, err := n.all(t, ListOptions{Limit: change.limit, Ahead: 4})
 				require.NoError(t, err)
 				assert.Equal(t, change.want, got)
-				assert.Equal(t, one, got, "as one after another")
+				assert.Equal(t, one, got, "the same items as without Ahead")
 			})
 		})
 	}
 }
 
-// span returns the numbers from start on that a list of n holds, limit at most.
+// span returns up to limit numbers from start in a list of n.
 func span(start, limit, n int) []int {
 	var s []int
 	for i := start; i < min(start+limit, n); i++ {
@@ -216,7 +216,7 @@ func span(start, limit, n int) []int {
 	return s
 }
 
-// untilError returns what a sequence yields before its error, and the error.
+// untilError returns the items that a sequence yields before an error, and the error.
 func untilError[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	items := []T{}
 	for item, err := range seq {
@@ -242,7 +242,7 @@ func TestPagesAheadGiveWhatComesBeforeAnError(t *testing.T) {
 			return max(time.Millisecond, time.Duration(1000-start)*time.Millisecond)
 		}
 		got, err := n.all(t, ListOptions{Limit: 100, Ahead: 8})
-		require.EqualError(t, err, "broken at 500", "the first error in the order of the list, whichever came first")
+		require.EqualError(t, err, "broken at 500", "the first error in list order, not in time")
 		require.ErrorIs(t, err, broken)
 		assert.Equal(t, upTo(500), got)
 	})
@@ -264,8 +264,8 @@ func TestPagesAheadAreCancelledWhenTheLoopIsLeft(t *testing.T) {
 			defer n.mu.Unlock()
 			assert.Zero(t, n.open)
 			assert.Equal(t, 6, n.ended)
-			assert.Less(t, time.Since(began), time.Minute, "the loop waited for what it does not need")
-		}) // synctest finds goroutines that are left
+			assert.Less(t, time.Since(began), time.Minute, "the loop waited for pages that it does not need")
+		}) // synctest reports leaked goroutines
 	}
 	t.Run("by break", func(t *testing.T) {
 		t.Parallel()
@@ -346,7 +346,7 @@ func TestPagesAheadGiveWhatPagesOneAfterAnotherDo(t *testing.T) {
 			}
 			o := ListOptions{Start: rnd.IntN(3) * rnd.IntN(200), Limit: 1 + rnd.IntN(60)}
 			if o.Start > 0 {
-				o.Limit = max(o.Limit, 41) // without a total, a platform that sends less cannot be told from the end
+				o.Limit = max(o.Limit, 41) // without a total, a short page cannot be told from the last one
 			}
 			want, err := build().all(t, o)
 			require.NoError(t, err)
@@ -377,15 +377,15 @@ func TestAPanicInAPageAheadReachesTheLoop(t *testing.T) {
 	})
 }
 
-// movingList is a list that changes before every request but the first.
+// movingList is a list that changes before each request except the first.
 type movingList struct {
 	items    []int
 	change   func(l *movingList)
-	pageCap  int  // most items of a page; 0 is no cap
-	noTotal  bool // whether the platform does not say how long the list is
-	lackAt   int  // start of a page that lacks its items, for as long as lacks is not 0; others are whole
+	pageCap  int  // maximum number of items per page; 0 is no maximum
+	noTotal  bool // omits the total
+	lackAt   int  // start of a page that has only one item as long as lacks is not 0
 	lacks    int
-	noPaging bool // whether every page begins at 0
+	noPaging bool // every page begins at 0
 	requests int
 }
 
@@ -415,7 +415,7 @@ func (l *movingList) fetch(_ context.Context, start, limit int) (*page[int], err
 func TestAMovingListIsReadWhole(t *testing.T) {
 	t.Parallel()
 	front := func(n int) func(*movingList) {
-		return func(l *movingList) { l.items = l.items[min(n, len(l.items)-60):] } // the last 60 stay
+		return func(l *movingList) { l.items = l.items[min(n, len(l.items)-60):] } // keep the last 60
 	}
 	next := 1000
 	for name, l := range map[string]*movingList{

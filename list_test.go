@@ -19,11 +19,11 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// tagPages is a platform with a list of tags.
+// tagPages is a platform with a list of hosts.
 type tagPages struct {
 	mu     sync.Mutex
 	asked  []string                            // resultStart+resultLimit
-	answer func(start, limit int) (int, []int) // resultCount or -1, and the numbers of the tags
+	answer func(start, limit int) (int, []int) // resultCount or -1, and the numbers of the hosts
 
 	queries []url.Values
 }
@@ -59,7 +59,7 @@ func (p *tagPages) RoundTrip(req *http.Request) (*http.Response, error) {
 	return wiretest.Reply(200, b.String()), nil
 }
 
-// span returns the numbers from start that a list of n holds, limit at most.
+// span returns up to limit numbers from start in a list of n.
 func span(start, limit, n int) []int {
 	var s []int
 	for i := start; i < min(start+limit, n); i++ {
@@ -111,8 +111,8 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 	}
 }
 
-// TestListsThatDoNotSayHowLongTheyAre has answers without a count, from which no page shorter than the
-// one that was asked for may be taken for the last.
+// TestListsThatDoNotSayHowLongTheyAre checks lists without a count. A page shorter than the limit may not be
+// the last one: the platform may have cut it.
 func TestListsThatDoNotSayHowLongTheyAre(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -148,8 +148,8 @@ func TestListsThatDoNotSayHowLongTheyAre(t *testing.T) {
 	}
 }
 
-// TestAnEmptyPageIsNotTheEndOfALongerList has a platform that says nothing where its count says that
-// there is more.
+// TestAnEmptyPageIsNotTheEndOfALongerList checks that an empty page is requested again, and then is an error,
+// as long as the count says that more items follow.
 func TestAnEmptyPageIsNotTheEndOfALongerList(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -184,7 +184,7 @@ func TestAnEmptyPageIsNotTheEndOfALongerList(t *testing.T) {
 			p = &tagPages{answer: func(start, limit int) (int, []int) { return tc.answer(len(p.asked)-1, start, limit) }}
 			got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
 			assert.Equal(t, tc.asked, strings.Join(p.asked, " "))
-			assert.Len(t, got, tc.want, "what came before it")
+			assert.Len(t, got, tc.want, "the items before the empty page")
 			if !tc.fails {
 				require.NoError(t, err)
 				return
@@ -196,7 +196,7 @@ func TestAnEmptyPageIsNotTheEndOfALongerList(t *testing.T) {
 }
 
 // foreignAnswers are responses from a proxy or gateway, or from the platform about something else. None of
-// them is the end of a list.
+// them ends a list.
 var foreignAnswers = map[string]func(*http.Request) (*http.Response, error){
 	"the text of an ingress":                  wiretest.Answer(404, "default backend - 404", "Content-Type", "text/plain"),
 	"the JSON of a gateway":                   wiretest.Answer(404, `{"message":"no Route matched with those values"}`),
@@ -247,7 +247,7 @@ func TestForeignAnswersEndNoList(t *testing.T) {
 	}
 }
 
-// TestNotFoundIsNotTheEndOfAList has the platform's own word for what is not there on a later page.
+// TestNotFoundIsNotTheEndOfAList checks that "not found" is an error if it is the response for a later page.
 func TestNotFoundIsNotTheEndOfAList(t *testing.T) {
 	t.Parallel()
 	const missing = `{"status":"Failure","message":"The requested resource was not found"}`
@@ -278,8 +278,8 @@ func TestNotFoundIsNotTheEndOfAList(t *testing.T) {
 	}
 }
 
-// TestALiveScoreDoesNotHideARepeatedPage has a platform that takes no notice of resultStart and answers
-// with something else each time around and in the same items.
+// TestALiveScoreDoesNotHideARepeatedPage checks that a repeated page is detected even if the scores of its
+// items change. The platform ignores resultStart.
 func TestALiveScoreDoesNotHideARepeatedPage(t *testing.T) {
 	t.Parallel()
 	n := 0
@@ -310,8 +310,8 @@ func TestAPageThatRepeatsForEverEndsTheList(t *testing.T) {
 	}
 }
 
-// TestAPageThatRepeatsBehindOthersIsNoWholeList has a platform that takes no notice of the limit, but of
-// resultStart, once.
+// TestAPageThatRepeatsBehindOthersIsNoWholeList checks that a repeated page is an error after different pages,
+// too. The platform ignores the limit and advances only once.
 func TestAPageThatRepeatsBehindOthersIsNoWholeList(t *testing.T) {
 	t.Parallel()
 	p := &tagPages{answer: func(start, _ int) (int, []int) { return -1, span(min(start, 10), 10, 100) }}
@@ -361,7 +361,7 @@ func TestListOptionsOutOfRange(t *testing.T) {
 	assert.Empty(t, p.asked)
 }
 
-// List and All ask for pages of the same size, in every service.
+// List and All request pages of the same size in every service.
 func TestTheDefaultLimitIsTheSameForListAndAll(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
@@ -396,7 +396,7 @@ func TestTheDefaultLimitIsTheSameForListAndAll(t *testing.T) {
 		assert.Equal(t, "500", s.Sent[0].URL.Query().Get("resultLimit"), name)
 		assert.False(t, s.Sent[0].URL.Query().Has("resultStart"), name)
 	}
-	// Options are copied: what happens to them after the call changes nothing.
+	// Options are copied: changes after the call have no effect.
 	opts := &threatconnect.TagListOptions{Filters: threatconnect.Filters{threatconnect.ByName.Is("a")}}
 	all := c.Tags.All(ctx, opts)
 	opts.Filters[0] = threatconnect.ByName.Is("b")
@@ -416,9 +416,9 @@ func TestALimitThatThePlatformRefusesIsSaid(t *testing.T) {
 		require.ErrorIs(t, err, threatconnect.ErrBadRequest)
 		assert.ErrorContains(t, err, old)
 	}
-	assert.Equal(t, 2, s.Count(), "another size is the caller's choice")
+	assert.Equal(t, 2, s.Count(), "the limit is not reduced automatically")
 
-	// A platform that cuts the page in silence is followed.
+	// Pages that the platform cuts without an error are followed.
 	p := &tagPages{answer: func(start, limit int) (int, []int) { return 1200, span(start, min(limit, 500), 1200) }}
 	got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10_000})
 	require.NoError(t, err)
@@ -475,7 +475,7 @@ func TestNothingFoundIsAnEmptyList(t *testing.T) {
 		assert.NotNil(t, got)
 		assert.Empty(t, got)
 	}
-	// A page that is not the API's, and a thing that may be missing, are no empty lists.
+	// A page that is not from the API, and the list of a missing resource, are not empty lists.
 	_, err := threatconnect.Collect(clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(404, "<html>")}}).Indicators.All(t.Context(), nil))
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
 	_, err = threatconnect.Collect(clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(404, `{"message":"The requested resource was not found"}`)}}).Owners.Metrics(t.Context(), 7, nil))
@@ -506,7 +506,7 @@ func TestSequences(t *testing.T) {
 		t.Parallel()
 		opts := &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 10}}
 		seq := clientOf(t, newPages()).Indicators.Hosts.All(t.Context(), opts)
-		opts.Start, opts.Limit = 20, 1 // what the caller does with its options afterwards changes nothing
+		opts.Start, opts.Limit = 20, 1 // changes after the call have no effect
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
@@ -547,7 +547,7 @@ func TestSequences(t *testing.T) {
 				break
 			}
 		}
-		assert.Equal(t, []string{"0+10"}, p.asked, "a page is asked for when the one before is used up")
+		assert.Equal(t, []string{"0+10"}, p.asked, "a page is requested only after the previous one is used up")
 	})
 	t.Run("a consumer that panics", func(t *testing.T) {
 		t.Parallel()
@@ -571,7 +571,7 @@ func TestSequences(t *testing.T) {
 		for _, err := range clientOf(t, newPages()).Indicators.Hosts.All(ctx, &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 10}}) {
 			if err != nil {
 				last = err
-				continue // an error ends the sequence, whatever the consumer does
+				continue // the error ends the sequence although the loop continues
 			}
 			if n++; n == 3 {
 				cancel()
@@ -582,7 +582,7 @@ func TestSequences(t *testing.T) {
 	})
 }
 
-// untilError returns what a sequence yields before its error, and the error.
+// untilError returns the items that a sequence yields before an error, and the error.
 func untilError[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	items := []T{}
 	for item, err := range seq {
@@ -601,7 +601,7 @@ func TestCollectReturnsAllItemsOrNone(t *testing.T) {
 		_ = yield(1, nil) && yield(2, nil) && yield(0, boom)
 	})
 	require.ErrorIs(t, err, boom)
-	assert.Nil(t, got, "a part of a list must not be taken for the whole")
+	assert.Nil(t, got, "a partial list must not look complete")
 	none, err := threatconnect.Collect(func(func(int, error) bool) {})
 	require.NoError(t, err)
 	assert.NotNil(t, none)

@@ -43,12 +43,12 @@ func TestLogsAreSentAsTheyAreGiven(t *testing.T) {
 	assert.Equal(t, before+1, mock.GetTotalCallCount())
 }
 
-// logSink remembers the entries that came.
+// logSink collects log entries.
 type logSink struct {
 	mu      sync.Mutex
 	entries []map[string]any
 	batches []int
-	refuse  int // the status of every answer; 0 means success
+	refuse  int // status of every response; 0 is success
 }
 
 func (s *logSink) answer(req *http.Request) (*http.Response, error) {
@@ -153,7 +153,7 @@ func TestLogHandlerDropsRatherThanWaits(t *testing.T) {
 		slog.New(h).Info("x")
 	}
 	require.ErrorIs(t, h.Flush(t.Context()), ErrServer)
-	assert.Equal(t, int64(2), h.Dropped(), "the batch that failed; the rest stays")
+	assert.Equal(t, int64(2), h.Dropped(), "the failed batch is dropped; the rest stays")
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, h.Close(gone), context.Canceled)
@@ -183,7 +183,7 @@ func TestLogHandlerKeepsWhatDidNotArrive(t *testing.T) {
 			l.Info("4")
 			require.NoError(t, h.Flush(t.Context()))
 			if tc.kept {
-				assert.Equal(t, []string{"INFO 1", "INFO 2", "INFO 3", "INFO 4"}, sink.messages(), "in their order")
+				assert.Equal(t, []string{"INFO 1", "INFO 2", "INFO 3", "INFO 4"}, sink.messages(), "in the original order")
 				assert.Zero(t, h.Dropped())
 			} else {
 				assert.Equal(t, []string{"INFO 3", "INFO 4"}, sink.messages())
@@ -223,7 +223,7 @@ func TestLogHandlerKeepsWhatDidNotArrive(t *testing.T) {
 	})
 }
 
-// limitFunc is a function that is a Limiter.
+// limitFunc is a Limiter.
 type limitFunc func(context.Context) error
 
 func (f limitFunc) Wait(ctx context.Context) error { return f(ctx) }
@@ -241,13 +241,13 @@ func TestLogHandlerBoundsTheBytesOfMessages(t *testing.T) {
 	sink.refuse = 503
 	require.Error(t, h.Flush(t.Context()))
 	l.Info("y")
-	assert.Equal(t, int64(3), h.Dropped(), "what is put back counts")
+	assert.Equal(t, int64(3), h.Dropped(), "entries that are put back count")
 	sink.refuse = 0
 	require.NoError(t, h.Flush(t.Context()))
 	l.Info("z")
 	require.NoError(t, h.Flush(t.Context()))
 	assert.Equal(t, []int{1, 1, 1}, sink.batches)
-	assert.Equal(t, int64(3), h.Dropped(), "what was sent does not")
+	assert.Equal(t, int64(3), h.Dropped(), "entries that were sent do not")
 }
 
 func TestLogHandlerSendsInTheBackgroundOnlyWhenStarted(t *testing.T) {

@@ -67,7 +67,7 @@ func TestLookupOfValuesOfAnyType(t *testing.T) {
 				assert.Equal(t, values, given)
 			})
 		}
-		t.Run("of a type without a form of its own", func(t *testing.T) {
+		t.Run("of a type that cannot be detected", func(t *testing.T) {
 			t.Parallel()
 			results := all(t, c.InOwner("Example Source").Indicators.Lookup(t.Context(), slices.Values([]string{"Global\\m", "www.example.com", " "}), &threatconnect.LookupOptions{Type: threatconnect.TypeMutex}))
 			require.Len(t, results, 3)
@@ -119,7 +119,7 @@ func TestLookupSendsNothingForExcludedValues(t *testing.T) {
 			sent = append(sent, req.URL.EscapedPath())
 			return wiretest.Reply(404, relatedMissing), nil
 		}))
-		var asked []string // without a lock: one call runs at a time
+		var asked []string // needs no lock: calls are not concurrent
 		exclude := func(typ, value string) (string, bool) {
 			time.Sleep(time.Second)
 			asked = append(asked, typ+" "+value)
@@ -146,7 +146,7 @@ func TestLookupSendsNothingForExcludedValues(t *testing.T) {
 		asked, sent = nil, nil
 		opts := &threatconnect.LookupOptions{Type: threatconnect.TypeHost, AllOwners: true, Parallel: 1, Exclude: exclude}
 		results = all(t, c.Indicators.Lookup(t.Context(), slices.Values([]string{"WWW.Excluded.example", "a b"}), opts))
-		assert.Equal(t, []string{"Host www.excluded.example"}, asked, "a value that breaks a rule of its type is not an indicator")
+		assert.Equal(t, []string{"Host www.excluded.example"}, asked, "invalid values are not passed to Exclude")
 		assert.Empty(t, sent)
 		assert.Equal(t, "no reason given", results[0].Excluded)
 		require.ErrorIs(t, results[1].Err, threatconnect.ErrValidation)
@@ -162,7 +162,7 @@ func TestLookupSendsNothingForExcludedValues(t *testing.T) {
 			left = calls.Load()
 			break
 		}
-		assert.LessOrEqual(t, calls.Load(), left+1, "the call that runs is the last one when the loop is left")
+		assert.LessOrEqual(t, calls.Load(), left+1, "no call starts after the loop is left")
 	})
 }
 
@@ -185,7 +185,7 @@ func TestLookupRefusesOptionsThatContradict(t *testing.T) {
 	assert.Empty(t, s.Sent)
 }
 
-// countedHosts yields n host names, and counts how many of them were taken.
+// countedHosts yields n host names and counts them in taken.
 func countedHosts(n int, taken *atomic.Int64) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := range n {
@@ -197,7 +197,7 @@ func countedHosts(n int, taken *atomic.Int64) iter.Seq[string] {
 	}
 }
 
-// A thousand values at 50 ms per request take 50 s one after the other.
+// One thousand values at 50 ms per request take 50 s one after another.
 func TestLookupIsParallelInBoundedMemory(t *testing.T) {
 	t.Parallel()
 	for parallel, want := range map[int]time.Duration{0: 3150 * time.Millisecond, 1: 50 * time.Second, 64: 800 * time.Millisecond} {
@@ -234,7 +234,7 @@ func TestLookupIsParallelInBoundedMemory(t *testing.T) {
 	}
 }
 
-// A slow answer holds up the results after it, but not their requests.
+// A slow response delays later results, but not their requests.
 func TestLookupGoesOnBehindASlowAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -254,8 +254,8 @@ func TestLookupGoesOnBehindASlowAnswer(t *testing.T) {
 	})
 }
 
-// With one request at a time, a result comes before the next value is taken; otherwise as soon as
-// another value is there.
+// With one request at a time, a result comes before the next value is taken. Otherwise it comes as soon
+// as the next value does.
 func TestLookupOfValuesThatComeSlowly(t *testing.T) {
 	t.Parallel()
 	for parallel, want := range map[int][]time.Duration{
@@ -355,12 +355,12 @@ func TestErrorsOfALookup(t *testing.T) {
 	}
 }
 
-// inTurn answers with one step after the other.
+// inTurn performs its steps in turn.
 func inTurn(s ...wiretest.Func) wiretest.Func {
 	return (&wiretest.Steps{Do: s}).RoundTrip
 }
 
-// No goroutine outlives the loop, and no request is waited for, however the loop ends.
+// However the loop ends, no goroutine outlives it and it waits for no request.
 func TestALookupThatIsLeft(t *testing.T) {
 	t.Parallel()
 	unanswered := wiretest.Func(func(req *http.Request) (*http.Response, error) {
@@ -409,18 +409,18 @@ func TestALookupThatIsLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
+			synctest.Test(t, func(t *testing.T) { // fails if a goroutine leaks
 				var taken atomic.Int64
 				began := time.Now()
-				leave(t, clientOf(t, unanswered), countedHosts(30, &taken)) // all of them at the same time
+				leave(t, clientOf(t, unanswered), countedHosts(30, &taken)) // all requests run at the same time
 				assert.Zero(t, time.Since(began))
 			})
 		})
 	}
 }
 
-// What happens in a transport or a function of the options can be recovered from by whoever ranges over
-// the results, as if it had been called there.
+// A panic in a transport or in Exclude reaches the loop over the results, where the caller can recover
+// it.
 func TestAPanicOfATransportEndsTheLoopOfALookup(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]*threatconnect.LookupOptions{"in one owner": nil, "in all owners": {AllOwners: true}} {
@@ -463,7 +463,7 @@ func TestAPanicOfATransportEndsTheLoopOfALookup(t *testing.T) {
 		}
 		ended <- true
 	}()
-	assert.False(t, <-ended, "the loop went on")
+	assert.False(t, <-ended, "the loop continued")
 }
 
 func BenchmarkLookup(b *testing.B) {

@@ -20,7 +20,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// filler gives every field of a struct a value that no other field has.
+// filler fills every field of a struct, with a different value if the type allows.
 type filler struct{ n int }
 
 func (f *filler) fill(t *testing.T, v reflect.Value) {
@@ -66,17 +66,17 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 		for i := range v.NumField() {
 			field := v.Field(i)
 			if !field.CanSet() {
-				require.Equal(t, "asRead", v.Type().Field(i).Name, "a field that is not exported needs a thought")
+				require.Equal(t, "asRead", v.Type().Field(i).Name, "filler does not know this unexported field")
 				field = reflect.NewAt(field.Type(), field.Addr().UnsafePointer()).Elem()
 			}
 			f.fill(t, field)
 		}
 	default:
-		require.Fail(t, "a kind that has no values yet", v.Kind().String())
+		require.Fail(t, "filler does not know this kind", v.Kind().String())
 	}
 }
 
-// leaves calls visit with the path of every field that holds a value of its own.
+// leaves calls visit with the path of each field that can be cleared.
 func leaves(v reflect.Value, path string, visit func(path string, v reflect.Value)) {
 	switch v.Interface().(type) {
 	case time.Time, json.RawMessage:
@@ -117,7 +117,7 @@ func oneOfEachType() []BatchItem {
 	return items
 }
 
-// keepRules gives a filled item values that the rules of batch files allow, in place of those that they do not.
+// keepRules replaces the values of a filled item that the rules of batch files forbid.
 func keepRules(in BatchItem) {
 	labels := func(all []SecurityLabel) {
 		for i := range all {
@@ -188,7 +188,7 @@ func TestEveryFieldSurvivesAMerge(t *testing.T) {
 			var paths []string
 			leaves(filled, "", func(path string, _ reflect.Value) { paths = append(paths, path) })
 			require.NotEmpty(t, paths)
-			for n := 0; n < len(paths); n += scaletest.Stride() { // without each of them
+			for n := 0; n < len(paths); n += scaletest.Stride() { // clear each field in turn
 				i := 0
 				leaves(filled, "", func(path string, v reflect.Value) {
 					if i == n {
@@ -205,7 +205,7 @@ func TestEveryFieldSurvivesAMerge(t *testing.T) {
 	}
 }
 
-// requireSurvives merges an item with nothing else.
+// requireSurvives requires that merging only in does not change it.
 func requireSurvives(t *testing.T, in BatchItem) {
 	t.Helper()
 	for got, err := range MergeItems(t.Context(), sequence([]BatchItem{in}, nil), nil) {
@@ -214,7 +214,7 @@ func requireSurvives(t *testing.T, in BatchItem) {
 	}
 }
 
-// requireMerges merges an item with itself, with what a merge made of it, and with a part of it.
+// requireMerges merges an item with itself, with its merged form and with its bare form.
 func requireMerges(t *testing.T, in BatchItem) {
 	t.Helper()
 	got, _, _ := mergedOf(t, MergeOptions{}, in)
@@ -226,7 +226,7 @@ func requireMerges(t *testing.T, in BatchItem) {
 	requireItem(t, in, got[0])
 }
 
-// bare returns an item with nothing but what identifies it.
+// bare returns an item with only its identifying fields.
 func bare(in BatchItem) BatchItem {
 	out := reflect.New(reflect.TypeOf(in).Elem()).Interface().(BatchItem)
 	switch out := out.(type) {
@@ -274,8 +274,8 @@ func TestATextThatIsCutOffIsNoItem(t *testing.T) {
 	}
 }
 
-// repeated is a feed in which three of four items have come before: hosts, and files by another one
-// of their hashes each time, with rating, confidence, tags and an attribute.
+// repeated is a feed of n/4 hosts and files that repeats three times, with rating, confidence, tags and
+// an attribute. Files have different hashes each time.
 func repeated(n int) iter.Seq2[BatchItem, error] {
 	return func(yield func(BatchItem, error) bool) {
 		for i := range n {
@@ -307,7 +307,7 @@ func repeated(n int) iter.Seq2[BatchItem, error] {
 	}
 }
 
-// BenchmarkMergeItems shows that memory does not grow with the number of items.
+// BenchmarkMergeItems reports the peak heap, which does not grow with the number of items.
 func BenchmarkMergeItems(b *testing.B) {
 	for _, n := range []int{100_000, 1_000_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
@@ -333,7 +333,7 @@ func BenchmarkMergeItems(b *testing.B) {
 	}
 }
 
-// watchHeap returns the largest heap that there was until stop is closed, garbage included.
+// watchHeap returns the peak size of the heap, including garbage, until stop is closed.
 func watchHeap(stop <-chan struct{}) (peak uint64) {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	for t := time.NewTicker(time.Millisecond); ; {

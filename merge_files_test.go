@@ -14,7 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// fileOf makes a file of hashes that are written short: m1 is an MD5, s1 a SHA-1, t1 a SHA-256.
+// fileOf returns a file with the given hashes: m1 is an MD5, s1 a SHA-1, t1 a SHA-256.
 func fileOf(t *testing.T, short string) *File {
 	t.Helper()
 	f := new(File)
@@ -34,7 +34,7 @@ func fileOf(t *testing.T, short string) *File {
 	return f
 }
 
-// fileIn returns the file of a merged item, with nothing but its hashes.
+// fileIn returns a file with only the hashes of a merged item.
 func fileIn(t *testing.T, in BatchItem) *File {
 	t.Helper()
 	v, err := splitHashes(writtenOf(t, in, BatchCreate).Name)
@@ -56,7 +56,7 @@ func TestFilesAreMergedByAnySharedHash(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		in   []string
-		want []string // hashes of what goes out, and of which it was made
+		want []string // of each merged file: its hashes <- its first item + the number of its items
 		torn int64
 	}{
 		"nothing shared":     {[]string{"m1", "m2", "s1", "t1"}, []string{"m1 <- 0+1", "m2 <- 1+1", "s1 <- 2+1", "t1 <- 3+1"}, 0},
@@ -68,7 +68,7 @@ func TestFilesAreMergedByAnySharedHash(t *testing.T) {
 		"two clusters":       {[]string{"m1 s1", "m2 s2", "s1 t1", "s2 t2"}, []string{"m1 s1 t1 <- 0+2", "m2 s2 t2 <- 1+2"}, 0},
 		"letters of a digit": {[]string{"ma", "mA"}, []string{"mA <- 0+2"}, 0},
 
-		// torn ones: the strongest hash counts where it is not torn itself
+		// Torn clusters: files are merged by their strongest hash, unless it is torn, too.
 		"two files with one MD5":        {[]string{"m1 t1", "m1 t2", "m1 t1"}, []string{"m1 t1 <- 0+2", "m1 t2 <- 1+1"}, 3},
 		"and the MD5 alone":             {[]string{"m1 t1", "m1", "m1 t2", "m1"}, []string{"m1 t1 <- 0+1", "m1 <- 1+2", "m1 t2 <- 2+1"}, 4},
 		"and more of one":               {[]string{"m1 t1", "m1 t2", "s1 t1", "t2"}, []string{"m1 s1 t1 <- 0+2", "m1 t2 <- 1+2"}, 4},
@@ -115,8 +115,8 @@ func TestFilesBringTheirOccurrencesAndSize(t *testing.T) {
 	requireItem(t, b, got[0]) // a list of one file is deduplicated, too
 }
 
-// clustersInMemory says by the words of MergeItems which files are merged: the position of the
-// first for each, found with all hashes in memory.
+// clustersInMemory follows the documentation of MergeItems with all hashes in memory. It returns, for
+// each file, the position of the first file that it is merged with.
 func clustersInMemory(files []*File) []int {
 	hashes := func(f *File) []string { return strings.Fields(shortOf(f)) }
 	differ := func(members []int) bool {
@@ -181,7 +181,7 @@ func clustersInMemory(files []*File) []int {
 	return first
 }
 
-// randomFiles are files with few hashes, so that clusters of all shapes come up.
+// randomFiles returns files with few different hashes, so that they form clusters of all shapes.
 func randomFiles(t *testing.T, random *rand.Rand, count, hashes int) []*File {
 	t.Helper()
 	files := make([]*File, count)
@@ -191,7 +191,7 @@ func randomFiles(t *testing.T, random *rand.Rand, count, hashes int) []*File {
 		for kind := range 3 {
 			n := base
 			if random.IntN(8) == 0 {
-				n = random.IntN(hashes) + 1 // another one, which may tear a cluster
+				n = random.IntN(hashes) + 1 // may tear a cluster
 			}
 			if random.IntN(2) == 0 {
 				short = append(short, fmt.Sprintf("%c%d", "mst"[kind], n))
@@ -211,7 +211,7 @@ func TestClustersAreThoseFoundInMemory(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		checkClusters(t, randomFiles(t, random, 1+random.IntN(60), 1+random.IntN(40)))
 	}
-	n := scaletest.N(5_000) // more than memory is meant for
+	n := scaletest.N(5_000) // too many for MaxBytes
 	checkClusters(t, randomFiles(t, rand.New(rand.NewPCG(1, 1)), n, n/2))
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// repeating is a feed of things of all types, each several times and each time with something more.
+// repeating returns items of all types in random order, each several times with different tags and attributes.
 func repeating(random *rand.Rand, times int) []threatconnect.BatchItem {
 	var items []threatconnect.BatchItem
 	for n := range times {
@@ -58,7 +58,7 @@ func itemsOf(items []threatconnect.BatchItem) iter.Seq2[threatconnect.BatchItem,
 	}
 }
 
-// merged returns what MergeItems makes of items.
+// merged returns the merged items.
 func merged(t *testing.T, items []threatconnect.BatchItem) (all []threatconnect.BatchItem) {
 	t.Helper()
 	for item, err := range threatconnect.MergeItems(t.Context(), itemsOf(items), nil) {
@@ -93,7 +93,7 @@ func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
 		assert.Equal(t, new(4.0), m.Rating)
 		assert.Equal(t, new(4), m.Confidence)
 		assert.Len(t, m.Tags, times, ind.Type())
-		assert.Len(t, m.Attributes, times+1, "each once, though they are appended")
+		assert.Len(t, m.Attributes, times+1, "each value once, although attributes are appended")
 		seen++
 	}
 	assert.Equal(t, 13, seen)
@@ -128,7 +128,7 @@ func TestValuesThatAreCutToTheInstancesLimitsGoIn(t *testing.T) {
 	host := threatconnect.NewHost("a.example")
 	host.Attributes = []threatconnect.Attribute{{Type: "External ID", Value: strings.Repeat("ü", 501)}}
 	_, err := client.Batch.Import(t.Context(), appendConfig(), itemsOf([]threatconnect.BatchItem{host}))
-	require.Error(t, err, "it is too long")
+	require.Error(t, err, "the value is too long")
 
 	limits, err := client.Types.AttributeLengths(t.Context(), nil)
 	require.NoError(t, err)
@@ -157,7 +157,7 @@ func ExampleMergeItems() {
 		}
 	}
 
-	var places []int64 // of what goes out, in the feed
+	var places []int64 // positions of the merged items in the feed
 	stats, err := client.Batch.Import(ctx, threatconnect.BatchConfig{
 		Owner:      "Example Source",
 		Attributes: threatconnect.WriteReplace,

@@ -18,9 +18,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-const mergeBytes = 1 << 20 // the least memory that MergeItems takes
+const mergeBytes = 1 << 20 // the smallest MaxBytes
 
-// sequence yields items, and an error at its end if there is one.
+// sequence yields items and then end, if it is not nil.
 func sequence(items []BatchItem, end error) iter.Seq2[BatchItem, error] {
 	return func(yield func(BatchItem, error) bool) {
 		for _, item := range items {
@@ -34,7 +34,7 @@ func sequence(items []BatchItem, end error) iter.Seq2[BatchItem, error] {
 	}
 }
 
-// mergedOf is what comes out of MergeItems, with the counts.
+// mergedOf returns the merged items, their origins and the counts.
 func mergedOf(t *testing.T, opts MergeOptions, items ...BatchItem) ([]BatchItem, []MergeOrigin, MergeStats) {
 	t.Helper()
 	opts.Dir = t.TempDir()
@@ -42,13 +42,13 @@ func mergedOf(t *testing.T, opts MergeOptions, items ...BatchItem) ([]BatchItem,
 	stats := MergeStats{Read: -1}
 	opts.OnItem = func(o MergeOrigin) { origins = append(origins, o) }
 	opts.OnMerged = func(s MergeStats) {
-		require.EqualValues(t, -1, stats.Read, "told once")
+		require.EqualValues(t, -1, stats.Read, "OnMerged is called once")
 		stats = s
 	}
 	got := []BatchItem{}
 	for item, err := range MergeItems(t.Context(), sequence(items, nil), &opts) {
 		require.NoError(t, err)
-		require.Len(t, origins, len(got)+1, "told before the item")
+		require.Len(t, origins, len(got)+1, "OnItem is called before the item is yielded")
 		got = append(got, item)
 	}
 	left, err := os.ReadDir(opts.Dir)
@@ -59,13 +59,13 @@ func mergedOf(t *testing.T, opts MergeOptions, items ...BatchItem) ([]BatchItem,
 	total := int64(0)
 	for i, o := range origins {
 		total += o.Count
-		require.True(t, i == 0 || origins[i-1].First < o.First, "in the order in which each came first")
+		require.True(t, i == 0 || origins[i-1].First < o.First, "items are in the order of their first positions")
 	}
-	require.EqualValues(t, len(items), total, "every item is in one that goes out")
+	require.EqualValues(t, len(items), total, "every item is in one merged item")
 	return got, origins, stats
 }
 
-// batchForm is what a batch file, and the import, get of an item.
+// batchForm is the form of an item in batch files and imports.
 type batchForm struct {
 	item.Encoded
 	json map[string]any
@@ -96,7 +96,7 @@ func writtenOf(t *testing.T, in BatchItem, action BatchAction) (w batchForm) {
 	return w
 }
 
-// requireItem requires that an item goes into a batch file as another one would.
+// requireItem requires that two items have the same form in batch files.
 func requireItem(t *testing.T, want, got BatchItem) {
 	t.Helper()
 	require.Equal(t, writtenOf(t, want, BatchCreate), writtenOf(t, got, BatchCreate))
@@ -146,7 +146,7 @@ func TestIndicatorsOfOneTypeAndValueBecomeOne(t *testing.T) {
 	c := &Host{HostName: "www.example.com.", IndicatorMeta: IndicatorMeta{Description: "first", XID: "c", Source: "other"}}
 
 	got, origins, stats := mergedOf(t, MergeOptions{}, a, NewHost("other.example"), NewAddress("192.0.2.1"), b, c)
-	require.Equal(t, first(), a, "what came in is not changed")
+	require.Equal(t, first(), a, "the input is not changed")
 	require.Len(t, got, 3)
 	assert.Equal(t, []MergeOrigin{{0, 3}, {1, 1}, {2, 1}}, origins)
 	assert.Equal(t, MergeStats{Read: 5, Items: 3}, stats)
@@ -170,13 +170,13 @@ func TestSameValueOfAnotherTypeIsAnotherThing(t *testing.T) {
 	known := NewCustomIndicator("Wallet", "w", "main")
 	known.Rating = new(2.0)
 	got, origins, _ := mergedOf(t, MergeOptions{},
-		NewMutex("x"), NewUserAgent("x"), NewMutex("X"), NewHashtag("x"), // letter case counts
+		NewMutex("x"), NewUserAgent("x"), NewMutex("X"), NewHashtag("x"), // mutexes are case-sensitive
 		NewCustomIndicator("Wallet", "w", "main"), NewCustomIndicator("Wallet", "w : main"), known,
 		NewCustomIndicator("Host", "A.example"), &Host{HostName: "a.example", DNSActive: new(true)},
 		NewRegistryKey(`HKLM\a`, "v", "REG_SZ"), NewRegistryKey(`hkey_local_machine\a`, "v", "reg_sz"), NewRegistryKey(`HKLM\a`, "w", "REG_SZ"),
 	)
 	assert.Equal(t, []MergeOrigin{{0, 1}, {1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 1}, {7, 2}, {9, 2}, {11, 1}}, origins)
-	requireItem(t, &Host{HostName: "A.example", DNSActive: new(true)}, got[6]) // a custom indicator of a type of this package is one
+	requireItem(t, &Host{HostName: "A.example", DNSActive: new(true)}, got[6]) // a custom indicator with the name of a built-in type is of that type
 	requireItem(t, known, got[4])
 }
 
@@ -207,10 +207,10 @@ func TestAssociationsOfTheSameEndsBecomeOne(t *testing.T) {
 	end := func(t GroupType, xid string) AssociationEnd { return AssociationEnd{GroupType: t, GroupXID: xid} }
 	got, origins, _ := mergedOf(t, MergeOptions{},
 		&Association{From: url, To: host, Type: "URL Host"},
-		&Association{From: IndicatorEnd(NewHost("A.example")), To: url, Type: "URL Host"}, // turned round
+		&Association{From: IndicatorEnd(NewHost("A.example")), To: url, Type: "URL Host"}, // reversed
 		&Association{From: url, To: host, Type: "Host to Indicators"},
 		&Association{From: end("", "x"), To: host},
-		&Association{From: host, To: end(GroupThreat, "x")}, // turned round, and says more
+		&Association{From: host, To: end(GroupThreat, "x")}, // reversed, and with the type of the group
 		&Association{From: end("", "x"), To: end("", "y")},
 		&Association{From: AssociationEnd{ID: 7}, To: end("", "x")},
 		&Association{From: AssociationEnd{Indicator: TypeHost, ID: 7}, To: end("", "x")},
@@ -230,7 +230,7 @@ func TestWhatBreaksARuleGoesThroughInItsPlace(t *testing.T) {
 	got, origins, stats := mergedOf(t, MergeOptions{}, items...)
 	require.Len(t, got, 10)
 	assert.EqualValues(t, 8, stats.Invalid)
-	assert.Equal(t, MergeOrigin{1, 2}, origins[1], "one that breaks a rule does not spoil the others")
+	assert.Equal(t, MergeOrigin{1, 2}, origins[1], "an invalid item does not affect valid ones")
 	for i, o := range origins {
 		requireItem(t, items[o.First], got[i])
 		again, _, stats := mergedOf(t, MergeOptions{}, got[i])
@@ -254,7 +254,7 @@ func TestValuesAreCutToTheirLimitOnRequest(t *testing.T) {
 	limits := map[string]int{"Note": 10, "Free": 0, "Tiny": 2, "Description": 8}
 	in := host()
 	other := host()
-	other.Attributes[0].Value = "ähnlich wie nie" // the same once it is cut
+	other.Attributes[0].Value = "ähnlich wie nie" // the same after the cut
 	got, _, stats := mergedOf(t, MergeOptions{MaxLengths: limits}, in, other)
 	require.Len(t, got, 1)
 	assert.EqualValues(t, 6, stats.Cut)
@@ -262,9 +262,9 @@ func TestValuesAreCutToTheirLimitOnRequest(t *testing.T) {
 	want.Description = "a des..."
 	want.Attributes = []Attribute{{Type: "Note", Value: "ähnlich..."}, {Type: "Free", Value: "ähnlich wie früher"}, {Type: "Tiny", Value: "日本"}}
 	requireItem(t, want, got[0])
-	assert.Equal(t, host(), in, "what came in is not changed")
+	assert.Equal(t, host(), in, "the input is not changed")
 
-	alike := NewHost("b.example") // two values are the same once they are cut
+	alike := NewHost("b.example") // both values are the same after the cut
 	alike.Attributes = []Attribute{{Type: "Note", Value: "0123456789a"}, {Type: "Note", Value: "0123456789b"}}
 	got, _, _ = mergedOf(t, MergeOptions{MaxLengths: limits}, alike)
 	alike.Attributes = []Attribute{{Type: "Note", Value: "0123456..."}}
@@ -337,7 +337,7 @@ func TestAMergedItemGrowsToItsBound(t *testing.T) {
 	}
 	assert.Equal(t, 40, attributes, "nothing is lost")
 
-	same := make([]BatchItem, 2000) // much that is the same is little
+	same := make([]BatchItem, 2000) // repeated values need no space
 	for i := range same {
 		h := NewHost("b.example")
 		h.Attributes = []Attribute{{Type: "Note", Value: "same"}}
@@ -357,7 +357,7 @@ func TestLargeItemsHaveAPlace(t *testing.T) {
 	again.XID = "x"
 	got, origins, _ := mergedOf(t, MergeOptions{MaxBytes: mergeBytes}, NewHost("a.example"), large, NewHost("b.example"), again)
 	require.Len(t, got, 4)
-	assert.Equal(t, MergeOrigin{1, 1}, origins[1], "it is over the bound of merged items already")
+	assert.Equal(t, MergeOrigin{1, 1}, origins[1], "it already exceeds the limit of a merged item")
 	requireItem(t, large, got[1])
 }
 
@@ -376,7 +376,7 @@ func TestAnErrorOfTheSequenceComesAfterWhatCameBeforeIt(t *testing.T) {
 	var got []BatchItem
 	var last error
 	for item, err := range MergeItems(t.Context(), items, nil) {
-		require.NoError(t, last, "the error is the last")
+		require.NoError(t, last, "an item after the error")
 		if last = err; err == nil {
 			got = append(got, item)
 		}
@@ -387,7 +387,7 @@ func TestAnErrorOfTheSequenceComesAfterWhatCameBeforeIt(t *testing.T) {
 	requireItem(t, NewHost("b.example"), got[1])
 }
 
-// onlyError returns the error of a sequence that has nothing else.
+// onlyError returns the error of a sequence that yields nothing else.
 func onlyError(t *testing.T, items iter.Seq2[BatchItem, error]) error {
 	t.Helper()
 	var last error
@@ -423,13 +423,13 @@ func TestWhatStopsTheMergeIsTold(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
 	require.ErrorIs(t, onlyError(t, MergeItems(ctx, many, nil)), stopped)
-	require.Zero(t, read, "nothing more is read")
+	require.Zero(t, read, "nothing is read")
 	ctx, cancel = context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	require.ErrorIs(t, onlyError(t, MergeItems(ctx, func(yield func(BatchItem, error) bool) {
 		many(yield)
 		cancel(stopped)
-	}, nil)), stopped, "between reading and passing on")
+	}, nil)), stopped, "after reading")
 }
 
 func TestLeavingAMergeEarlyLeavesNothing(t *testing.T) {
@@ -440,7 +440,7 @@ func TestLeavingAMergeEarlyLeavesNothing(t *testing.T) {
 		items = append(items, NewASN(strconv.Itoa(i+1)))
 	}
 	merged := MergeItems(t.Context(), sequence(items, errors.New("not reached")), &MergeOptions{MaxBytes: mergeBytes, Dir: dir})
-	for range 2 { // it works again
+	for range 2 { // the sequence can be used again
 		n := 0
 		for item, err := range merged {
 			require.NoError(t, err)

@@ -25,8 +25,8 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// rawServer hands every connection to serve, which does with it what no HTTP server would, and
-// counts them. A connection is closed when serve returns, and at the latest when the test ends.
+// rawServer passes each connection to serve, which may violate HTTP, and counts the connections. A
+// connection is closed when serve returns, or at the latest when the test ends.
 func rawServer(t *testing.T, serve func(*net.TCPConn)) (base string, conns *atomic.Int32) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -63,7 +63,7 @@ func rawServer(t *testing.T, serve func(*net.TCPConn)) (base string, conns *atom
 	return "http://" + l.Addr().String() + "/api", conns
 }
 
-// takeRequest reads a request from a connection, with its body.
+// takeRequest reads a request, including its body, from a connection.
 func takeRequest(conn net.Conn) {
 	req, err := http.ReadRequest(bufio.NewReader(conn))
 	if err == nil {
@@ -71,13 +71,13 @@ func takeRequest(conn net.Conn) {
 	}
 }
 
-// reset closes a connection so that the other side sees a reset.
+// reset closes a connection with a TCP reset.
 func reset(conn *net.TCPConn) {
 	_ = conn.SetLinger(0)
 	_ = conn.Close()
 }
 
-// soon ends what a broken answer must not keep waiting.
+// soon returns a context with a deadline, so that a broken response cannot block the test.
 func soon(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -85,7 +85,7 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
-// checkShown checks that an error is one short line that can be printed anywhere.
+// checkShown checks that an error message is one short line of printable characters.
 func checkShown(t *testing.T, err error) {
 	t.Helper()
 	assert.Less(t, len(err.Error()), 700)
@@ -99,7 +99,7 @@ func TestConnectionsThatBreak(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
 	for name, tc := range map[string]struct {
 		serve func(*net.TCPConn)
-		again string // the calls that are sent again
+		again string // methods that are retried
 	}{
 		"reset before the headers":  {func(conn *net.TCPConn) { takeRequest(conn); reset(conn) }, "GET PUT DELETE POST that may repeat"},
 		"closed before the headers": {takeTCP, "GET PUT DELETE POST that may repeat"},
@@ -111,7 +111,7 @@ func TestConnectionsThatBreak(t *testing.T) {
 		"reset within the body": {func(conn *net.TCPConn) {
 			takeRequest(conn)
 			_, _ = io.WriteString(conn, head+whoami[:40])
-			time.Sleep(20 * time.Millisecond) // what was written arrives
+			time.Sleep(20 * time.Millisecond) // let the written bytes arrive
 			reset(conn)
 		}, "GET PUT POST that may repeat"},
 		"closed within the body": {func(conn *net.TCPConn) { takeRequest(conn); _, _ = io.WriteString(conn, head+whoami) }, "GET PUT POST that may repeat"},
@@ -146,11 +146,11 @@ func TestAConnectionThatIsResetAfterAnUpload(t *testing.T) {
 		call func(context.Context, *threatconnect.Client) error
 		want int32
 	}{
-		"the file of a job, which must not come twice": {func(ctx context.Context, c *threatconnect.Client) error {
+		"the file of a job, which is not retried": {func(ctx context.Context, c *threatconnect.Client) error {
 			_, err := c.Batch.Upload(ctx, 7, bytes.NewReader(make([]byte, 1<<20)))
 			return err
 		}, 1},
-		"a document, which may": {func(ctx context.Context, c *threatconnect.Client) error {
+		"a document, which is retried": {func(ctx context.Context, c *threatconnect.Client) error {
 			return c.Groups.Documents.Upload(ctx, document, content, nil)
 		}, 3},
 		"a document that can be read once": {func(ctx context.Context, c *threatconnect.Client) error {
@@ -169,7 +169,7 @@ func TestAConnectionThatIsResetAfterAnUpload(t *testing.T) {
 func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
 	t.Parallel()
 	const document = 7
-	const size = 64 << 20 // more than the buffers on the way hold
+	const size = 64 << 20 // more than the buffers on the way can hold
 	for name, content := range map[string]threatconnect.Content{
 		"that can be read again": {Open: func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(endless{}, size)), nil }, Size: size},
 		"that can be read once":  threatconnect.ReaderContent(io.LimitReader(endless{}, size), size),
@@ -177,7 +177,7 @@ func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			base, conns := rawServer(t, func(conn *net.TCPConn) {
-				_, _ = http.ReadRequest(bufio.NewReader(conn)) // and not its body
+				_, _ = http.ReadRequest(bufio.NewReader(conn)) // but not its body
 				<-t.Context().Done()
 			})
 			began := time.Now()
@@ -208,7 +208,7 @@ func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
 func TestAnswersThatTakeForEver(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-	// write repeats a text until the other side is gone.
+	// write sends first, and then again repeatedly until the connection is closed.
 	write := func(conn net.Conn, first, again string, every time.Duration) {
 		takeRequest(conn)
 		_, err := io.WriteString(conn, first)
@@ -297,12 +297,12 @@ func TestAnswersThatAreNoHTTP(t *testing.T) {
 		"a negative length":               {ok + "Content-Length: -5\r\n\r\n" + whoami, false},
 		"two lengths":                     {ok + "Content-Length: 5\r\n" + length + whoami, false},
 		"a length and chunks that lie":    {ok + "Transfer-Encoding: chunked\r\n" + length + whoami, false},
-		"an encoding of transfer nobody":  {ok + "Transfer-Encoding: gzip\r\n\r\n" + whoami, false},
+		"an unknown transfer encoding":    {ok + "Transfer-Encoding: gzip\r\n\r\n" + whoami, false},
 		"a chunk larger than there is":    {ok + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n" + whoami, false},
 		"a chunk of no size":              {ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + whoami, false},
 		"an encoding twice":               {ok + "Content-Encoding: gzip, gzip\r\n" + length + whoami, false},
 		"deflate":                         {ok + "Content-Encoding: deflate\r\n" + length + whoami, false},
-		"an identity that is one":         {ok + "Content-Encoding: identity\r\n" + length + whoami, true},
+		"the identity encoding":           {ok + "Content-Encoding: identity\r\n" + length + whoami, true},
 		"an encoding with a control char": {ok + "Content-Encoding: \x1b[31mgzip\r\n" + length + whoami, false},
 		"words":                           {"please log in\r\n\r\n", false},
 		"words in colour":                 {"\x1b[31mplease\x07 log in\u202e\r\n\r\n", false},
@@ -335,9 +335,9 @@ func TestAnswersThatAreNoHTTP(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatNobodyAskedForIsNobodys has a server that answers a request twice: what comes
-// second must not be taken for the answer to the next request. Package net/http says so in the
-// standard log, which is why the test is not parallel.
+// TestAnAnswerThatNobodyAskedForIsNobodys checks that an unsolicited second response is not taken for the
+// response to the next request. Package net/http reports it to the standard logger, so the test is not
+// parallel.
 func TestAnAnswerThatNobodyAskedForIsNobodys(t *testing.T) {
 	var said lockedBuffer
 	defer log.SetOutput(log.Writer())
@@ -360,12 +360,12 @@ func TestAnAnswerThatNobodyAskedForIsNobodys(t *testing.T) {
 		u, err := c.Owners.Whoami(soon(t))
 		require.NoError(t, err)
 		require.Equal(t, "access", u.UserName)
-		// Until the connection is closed, the next request could go to it and get the second answer.
+		// Until the connection is closed, the next request could use it and get the second response.
 		require.Eventually(t, func() bool { return strings.Count(said.String(), "Unsolicited response") > n }, 5*time.Second, time.Millisecond)
 	}
 }
 
-// lockedBuffer is a bytes.Buffer for several goroutines.
+// lockedBuffer is a bytes.Buffer that is safe for concurrent use.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -407,7 +407,7 @@ func TestHeadersOfTenMegabytes(t *testing.T) {
 			srv.StartTLS()
 			defer srv.Close()
 			retry := quick
-			if srv.EnableHTTP2 { // where it cannot be told from another error of the protocol
+			if srv.EnableHTTP2 { // which looks like other protocol errors
 				retry = threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})
 			}
 			base := strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
@@ -419,7 +419,7 @@ func TestHeadersOfTenMegabytes(t *testing.T) {
 	}
 }
 
-// nameServer answers every question about a name with a code.
+// nameServer returns a resolver whose name server answers each query with code.
 func nameServer(t *testing.T, code byte) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -457,12 +457,12 @@ func TestNamesThatAreNotFound(t *testing.T) {
 		times int
 	}{
 		"a name that does not exist": {3, "no such host", 1},
-		"a name server that is ill":  {2, "server misbehaving", 3},
+		"a name server that fails":   {2, "server misbehaving", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tr := &http.Transport{DialContext: (&net.Dialer{Resolver: nameServer(t, tc.code)}).DialContext}
-			// Nothing was sent, so that a POST is the same as a GET.
+			// Nothing was sent, so a POST is retried like a GET.
 			err := calls["POST"](soon(t), newClient(t, "https://tc.invalid./api", threatconnect.WithTransport(tr)))
 			var r *threatconnect.RequestError
 			require.ErrorAs(t, err, &r)

@@ -18,7 +18,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// recorder writes down the events of an observer. Each start adds a step to the trail in the context.
+// recorder records the events of an observer. Each start adds a step to the trail in the context.
 type recorder struct{ events []string }
 
 type trailKey struct{}
@@ -116,11 +116,11 @@ func TestObserversSeeHowAnAttemptEnds(t *testing.T) {
 		status int
 		want   error
 	}{
-		"a refusal":                 {step: wiretest.Answer(404, `{"status":"Failure","message":"The requested resource was not found"}`), status: 404, want: threatconnect.ErrNotFound},
-		"a failure in a 200":        {step: wiretest.Answer(200, `{"status":"Failure","message":"no"}`), status: 200, want: &threatconnect.APIError{}},
-		"an answer not read":        {step: wiretest.Answer(200, `{"status":`), status: 200, want: threatconnect.ErrBadResponse},
-		"no answer":                 {step: func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, want: io.ErrUnexpectedEOF},
-		"a token that is not there": {creds: threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, vault }), want: vault},
+		"a refusal":          {step: wiretest.Answer(404, `{"status":"Failure","message":"The requested resource was not found"}`), status: 404, want: threatconnect.ErrNotFound},
+		"a failure in a 200": {step: wiretest.Answer(200, `{"status":"Failure","message":"no"}`), status: 200, want: &threatconnect.APIError{}},
+		"an answer not read": {step: wiretest.Answer(200, `{"status":`), status: 200, want: threatconnect.ErrBadResponse},
+		"no answer":          {step: func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, want: io.ErrUnexpectedEOF},
+		"a missing token":    {creds: threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, vault }), want: vault},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -44,7 +44,7 @@ func TestOwnersOnTheWire(t *testing.T) {
 	days, err := threatconnect.Collect(c.Owners.Metrics(t.Context(), 3, nil))
 	require.NoError(t, err)
 	require.Len(t, days, 1)
-	assert.Equal(t, int64(5_000_000_000), days[0].Indicators, "more than 32 bits hold")
+	assert.Equal(t, int64(5_000_000_000), days[0].Indicators, "does not fit into 32 bits")
 	assert.InDelta(t, 2.5, days[0].AverageIndicatorRating, 0)
 	assert.Equal(t, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), days[0].Date)
 	assert.Equal(t, "1", string(days[0].Extra["totalFuture"]))
@@ -92,11 +92,11 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 	assert.Equal(t, []threatconnect.Tag{{Name: "Phishing", WebLink: "w"}}, tags)
 	tags, err = c.Tags.On(t.Context(), relatedHost)
 	require.NoError(t, err)
-	assert.Equal(t, []threatconnect.Tag{}, tags, "the host is there, and nothing hangs on it")
+	assert.Equal(t, []threatconnect.Tag{}, tags, "the host exists and has no tags")
 	_, err = c.Tags.On(t.Context(), relatedHost)
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
 	_, err = c.Tags.On(t.Context(), relatedHost)
-	require.ErrorIs(t, err, threatconnect.ErrForbidden, "whether the host is there cannot be said")
+	require.ErrorIs(t, err, threatconnect.ErrForbidden, "whether the host exists is unknown")
 	require.NotErrorIs(t, err, threatconnect.ErrNotFound)
 	require.NoError(t, c.SecurityLabels.Add(t.Context(), relatedHost, "TLP:AMBER+STRICT"))
 	require.NoError(t, c.SecurityLabels.Remove(t.Context(), threatconnect.AttributeRef{On: relatedIncident, ID: 5}, "TLP:RED"))
@@ -114,7 +114,7 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, c.Attributes.Remove(t.Context(), relatedHost, 5))
 
-	// All names are checked before the first is sent.
+	// All names are checked before the first request.
 	for _, bad := range []string{"", " ", ".", "..", "\x00"} {
 		require.ErrorIs(t, c.Tags.Add(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
 		require.ErrorIs(t, c.Tags.Remove(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
@@ -237,7 +237,7 @@ func TestMetricThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 		"a name that is too long": {good.Name + "x", threatconnect.MetricPoint{}, "metric name"},
 		"a blank key":             {"m", threatconnect.MetricPoint{Key: " "}, "metric key"},
 		"a negative weight":       {"m", threatconnect.MetricPoint{Weight: -1}, "metric weight"},
-		"a year that dates lack":  {"m", threatconnect.MetricPoint{Date: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, "metric date"},
+		"a year of five digits":   {"m", threatconnect.MetricPoint{Date: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, "metric date"},
 	} {
 		t.Run(name+" to add to", func(t *testing.T) {
 			t.Parallel()

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// faultRow is a row of the table of docs/faults.md.
+// faultRow is a row of the table in docs/faults.md.
 type faultRow struct {
 	number int
 	tests  []string // package.Function
@@ -27,7 +27,7 @@ type faultRow struct {
 
 var testName = regexp.MustCompile("`([a-z0-9]+\\.(?:Test|Fuzz)[A-Za-z0-9_]*)`")
 
-// faultRows reads the table of a text: the lines that begin with a bar and a number.
+// faultRows parses the rows of a table: the lines that begin with a bar and a number.
 func faultRows(t *testing.T, text string) []faultRow {
 	t.Helper()
 	var rows []faultRow
@@ -45,7 +45,7 @@ func faultRows(t *testing.T, text string) []faultRow {
 		for _, m := range testName.FindAllStringSubmatch(cells[4], -1) {
 			row.tests = append(row.tests, m[1])
 		}
-		assert.NotEmpty(t, strings.TrimSpace(cells[2]), "row %d says no fault", number)
+		assert.NotEmpty(t, strings.TrimSpace(cells[2]), "row %d has no fault", number)
 		assert.NotEmpty(t, strings.TrimSpace(cells[3]), "row %d does not say what happens", number)
 		rows = append(rows, row)
 	}
@@ -122,10 +122,10 @@ func TestFaultsAreReadAsTheyAreWritten(t *testing.T) {
 		assert.True(t, functions[name], name)
 	}
 	assert.False(t, functions["threatconnect.TestNothing"])
-	assert.False(t, functions["threatconnect.clientOf"], "a function that is no test")
+	assert.False(t, functions["threatconnect.clientOf"], "not a test function")
 }
 
-// directOf returns the direct requirements in the go.mod at a path, and those that provide its tools.
+// directOf returns the direct dependencies in the go.mod file at path, and the modules of its tools.
 func directOf(t *testing.T, path string) (paths []string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -158,8 +158,8 @@ func directOf(t *testing.T, path string) (paths []string) {
 	return paths
 }
 
-// SECURITY.md has a row for each dependency of each module, with a licence and a reason, and for
-// nothing else.
+// SECURITY.md has a row with a license and a reason for each dependency of each module, and no other
+// rows.
 func TestEveryDependencyIsInSECURITY(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("SECURITY.md")
@@ -203,9 +203,9 @@ func TestEveryDependencyIsInSECURITY(t *testing.T) {
 	assert.Empty(t, listed, "no go.mod requires it")
 }
 
-// TestThreatNothingRunsAtImport reads every package that a program can import: there is no cgo, no init, and no unsafe,
-// without which there is no linkname either. The value of a variable starts no goroutine and calls nothing of a package
-// that reads or writes something or starts a process.
+// TestThreatNothingRunsAtImport reads every package that a program can import. None uses cgo, an init function, or
+// package unsafe, which linkname requires. No initial value of a variable starts a goroutine or calls a package that
+// does I/O or starts processes.
 func TestThreatNothingRunsAtImport(t *testing.T) {
 	t.Parallel()
 	outside := []string{"os", "exec", "net", "http", "tls", "syscall", "signal", "filepath", "plugin", "sql", "log", "slog", "runtime", "debug", "rand"}
@@ -248,8 +248,8 @@ func TestThreatNothingRunsAtImport(t *testing.T) {
 	assert.Greater(t, files, 200)
 }
 
-// runAtImport returns the packages whose functions a declaration calls, and "go" for a goroutine that it starts. A
-// function that is only declared runs later.
+// runAtImport returns the packages whose functions a declaration calls, and "go" for each goroutine that it starts.
+// Functions that are only declared run later.
 func runAtImport(d *ast.GenDecl) (parts []string) {
 	ast.Inspect(d, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -257,7 +257,7 @@ func runAtImport(d *ast.GenDecl) (parts []string) {
 			parts = append(parts, "go")
 		case *ast.CallExpr:
 			switch fun := n.Fun.(type) {
-			case *ast.FuncLit: // it is called where it is declared
+			case *ast.FuncLit: // called where it is declared
 				ast.Inspect(fun.Body, func(n ast.Node) bool {
 					if _, ok := n.(*ast.GoStmt); ok {
 						parts = append(parts, "go")
@@ -282,14 +282,14 @@ func runAtImport(d *ast.GenDecl) (parts []string) {
 	return parts
 }
 
-// docRow is a row of a table of docs/batch.md.
+// docRow is a row of a table in docs/batch.md.
 type docRow struct {
 	number int
 	tests  []string // package.Function
 	says   string   // the last cell without the tests
 }
 
-// docRows reads the rows of a table of four columns: the lines that begin with a bar and a number. It reports
+// docRows parses the rows of a table of four columns: the lines that begin with a bar and a number. It reports
 // invalid rows to wrong.
 func docRows(text string, wrong func(row int, what string)) []docRow {
 	var rows []docRow

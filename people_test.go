@@ -17,14 +17,14 @@ import (
 
 const peopleAnalyst = "analyst@example.com" // a member of the server's organization
 
-// peopleOddities are the shapes in which the client has to read tasks, victims and assets.
+// peopleOddities are variants of the responses about tasks, victims and assets.
 var peopleOddities = map[string]threatconnecttest.Oddity{
 	"as most clients know it": 0,
 	"with everything odd":     threatconnecttest.OddityAll &^ threatconnecttest.OddityEmptyAs404,
 	"with empty lists as 404": threatconnecttest.OddityEmptyAs404,
 }
 
-// peopleRoutes are the endpoints that a server was asked for, of those that begin with a prefix.
+// peopleRoutes returns the endpoints with the prefixes: those that srv was asked for, and all.
 func peopleRoutes(srv *threatconnecttest.Server, prefixes ...string) (asked, all []string) {
 	has := func(route string) bool {
 		_, path, _ := strings.Cut(route, " ")
@@ -240,7 +240,7 @@ func TestLifeOfAnAdversarysAssets(t *testing.T) {
 	}
 }
 
-// peopleRefused checks that an error is a refusal before sending, of a field, that does not hold the value.
+// peopleRefused checks that err is a ValidationError for field that does not contain value.
 func peopleRefused(t *testing.T, err error, field, value string) {
 	t.Helper()
 	var v *threatconnect.ValidationError

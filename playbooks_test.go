@@ -134,7 +134,7 @@ func TestPlaybookChanges(t *testing.T) {
 		method, path string
 		body         string
 		call         func(PlaybooksService) error
-		sent         int // how often it is sent when the first answer is 502
+		sent         int // number of requests if the first response is 502
 	}{
 		"activate":    {"POST", "/f%2F0/activate", "", func(s PlaybooksService) error { return s.Activate(t.Context(), "f/0") }, 2},
 		"deactivate":  {"POST", "/7/deactivate", "", func(s PlaybooksService) error { return s.Deactivate(t.Context(), "7") }, 2},

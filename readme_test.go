@@ -15,24 +15,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// snippet is a block of Go in a page for users.
+// snippet is a block of Go code in a page for users.
 type snippet struct {
 	page   string
-	line   int // of the first line of the code
+	line   int // of the first line of code
 	code   string
 	prints string // the text block that follows the code, if any
-	notRun bool   // a comment <!-- not run --> is in front of it
+	notRun bool   // preceded by the comment <!-- not run -->
 }
 
-// The Go blocks of README.md and the guides are formatted, compile and print what the page says. They become one
-// package, because compiling and linking cost more than running, in a module that README's lines for go.mod set up:
+// The Go blocks of README.md and the guides are formatted, compile and print the output in the page. They become one
+// package, because compiling and linking take longer than running. README's lines for go.mod define its module.
 //
 //   - A block with a package clause is a program, whose main function is called.
 //   - Test functions are run.
 //   - A block that begins with another declaration is compiled as it is.
-//   - Any other block is the body of a function with ctx and client. It runs against a test server that it
-//     shares with the other blocks of the page, and an err that it declares and leaves must be nil. Example
-//     Community knows 203.0.113.42.
+//   - Any other block is the body of a function with ctx and client. The blocks of a page share a test server.
+//     If a block declares err and does not handle it, err must be nil. Example Community has 203.0.113.42.
 //
 // With -short, README.md is the only page.
 func TestSnippetsInPagesRun(t *testing.T) {
@@ -90,7 +89,7 @@ type snippetModule struct {
 	t      *testing.T
 	dir    string
 	calls  []string          // in the test function that runs snippets
-	prints map[string]string // the output of a snippet by its place
+	prints map[string]string // output of each snippet by page and line
 }
 
 func newSnippetModule(t *testing.T, readme string) *snippetModule {
@@ -100,7 +99,7 @@ func newSnippetModule(t *testing.T, readme string) *snippetModule {
 	lines := regexp.MustCompile(`(?m)^(require|replace) .*$`).FindAllString(readme, -1)
 	require.Len(t, lines, 2, "require and replace")
 	mod := "module example.com/snippets\n\ngo 1.26.0\n\n" + strings.Join(lines, "\n") + "\n"
-	sums, err := os.ReadFile("go.sum") // it verifies the dependencies that the module gets
+	sums, err := os.ReadFile("go.sum") // verifies the dependencies of the module
 	require.NoError(t, err)
 	m := &snippetModule{t: t, dir: t.TempDir(), prints: map[string]string{}}
 	m.write("go.mod", strings.Replace(mod, "=> ../threatconnect", "=> "+here, 1))
@@ -191,7 +190,7 @@ func init() {
 }
 `
 
-// run runs the programs, the snippets and the tests.
+// run runs the programs, the snippets and the tests, and compares their output with the pages.
 func (m *snippetModule) run() {
 	m.t.Helper()
 	code := snippetMain + "\nfunc TestSnippets(t *testing.T) {\n" + strings.Join(m.calls, "") + "start(\"the end\")\n}\n"
@@ -209,7 +208,7 @@ func (m *snippetModule) run() {
 	assert.Equal(m.t, m.prints, ran)
 }
 
-// overlay writes the file that makes go find the files of the module in dir, and returns its name.
+// overlay writes an overlay file that adds the files of the module to dir, and returns its name.
 func (m *snippetModule) overlay(dir string) string {
 	m.t.Helper()
 	files, err := filepath.Glob(filepath.Join(m.dir, "*"))

@@ -19,15 +19,15 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// something is an indicator of a few types and values, so that feeds and owners overlap. key is what
-// it is compared by: of a file, each of its hashes.
+// something is an indicator with one of few values, so that feeds and owners overlap. keys are the
+// values that it is compared by: of a file, each of its hashes.
 type something struct {
 	typ  threatconnect.IndicatorType
 	keys []string
 	item threatconnect.Indicator
 }
 
-// aThing makes the nth of a hundred or so things. Files have hashes of a small stock in common.
+// aThing returns the nth of about 100 indicators. Files share hashes.
 func aThing(n uint) something {
 	which, n := n%5, n/5%20
 	switch which {
@@ -56,7 +56,7 @@ func aThing(n uint) something {
 	return something{threatconnect.TypeFile, keys, f}
 }
 
-// oracle says with maps what Reconcile must leave of an owner.
+// oracle computes the indicators that Reconcile must leave in an owner.
 func oracle(owner []string, feed []something, types []threatconnect.IndicatorType) (left []string) {
 	current, covered := map[string]bool{}, map[string]bool{}
 	for _, t := range types {
@@ -93,7 +93,7 @@ func FuzzReconcile(f *testing.F) {
 		srv := threatconnecttest.New()
 		for _, n := range owner {
 			s := aThing(uint(n))
-			_ = srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: string(s.typ), Summary: s.item.Summary()}) // it may be there
+			_ = srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: string(s.typ), Summary: s.item.Summary()}) // may exist already
 		}
 		before := held(srv)
 		cfg := sweep()
@@ -131,8 +131,7 @@ func FuzzReconcile(f *testing.F) {
 	})
 }
 
-// TestReconcileAgreesWithTheOracleBeyondMemory has more indicators than fit into the memory that it
-// is given.
+// TestReconcileAgreesWithTheOracleBeyondMemory checks Reconcile with more indicators than fit into MaxBytes.
 func TestReconcileAgreesWithTheOracleBeyondMemory(t *testing.T) {
 	t.Parallel()
 	n := scaletest.Size(12_000)
@@ -177,8 +176,8 @@ func TestReconcileAgreesWithTheOracleBeyondMemory(t *testing.T) {
 	}
 }
 
-// meddling is a transport behind which somebody else adds and removes indicators before every page
-// of a list, so that the offsets of the pages move.
+// meddling is a transport that calls meddle before each page of a list of hosts. Another user adds and
+// removes indicators, so that the offsets of the pages move.
 type meddling struct {
 	srv    *threatconnecttest.Server
 	meddle func()
@@ -191,7 +190,7 @@ func (m *meddling) RoundTrip(req *http.Request) (*http.Response, error) {
 	return m.srv.RoundTrip(req)
 }
 
-// A list that changes while it is read is safe: the current set, which does not change, decides which
+// A list may change while it is read. Only the current set, which does not change, decides which
 // indicators are stale.
 func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) {
 	t.Parallel()
@@ -199,7 +198,7 @@ func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) 
 	for seed := range scaletest.N(uint64(60)) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		srv := threatconnecttest.New()
-		other := srv.Client() // somebody else
+		other := srv.Client() // another user
 		current := map[string]bool{}
 		var items []threatconnect.BatchItem
 		name := func() string { return fmt.Sprintf("h%d.example", random.IntN(200)) }
@@ -209,14 +208,14 @@ func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) 
 			items = append(items, threatconnect.NewHost(n))
 		}
 		for range 150 {
-			_ = srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: name()}) // it may be there
+			_ = srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: name()}) // may exist already
 		}
 		removedByOthers := map[string]bool{}
 		m := &meddling{srv: srv, meddle: func() {
 			for range random.IntN(6) {
 				n := name()
 				if random.IntN(2) == 0 {
-					_ = other.InOwner(batchOwner).Indicators.Hosts.Delete(t.Context(), n) // it may be gone
+					_ = other.InOwner(batchOwner).Indicators.Hosts.Delete(t.Context(), n) // may be gone
 					removedByOthers[n] = true
 					continue
 				}
@@ -240,9 +239,9 @@ func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) 
 			left[strings.TrimPrefix(have, "Host|")] = true
 		}
 		for n := range current {
-			require.Zero(t, told[n], "seed %d: what the feed holds is not stale", seed)
+			require.Zero(t, told[n], "seed %d: an indicator in the feed is stale", seed)
 			if before[n] && !removedByOthers[n] {
-				require.True(t, left[n], "seed %d: what the feed holds is still there", seed)
+				require.True(t, left[n], "seed %d: an indicator in the feed was removed", seed)
 			}
 		}
 		for _, times := range told {
@@ -258,11 +257,11 @@ func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) 
 			unlisted++
 		}
 	}
-	assert.Positive(t, missed, "the lists have moved")
-	assert.Positive(t, unlisted, "the lists have moved")
+	assert.Positive(t, missed, "no stale indicator was missed, so no list moved")
+	assert.Positive(t, unlisted, "no list had missing indicators, so no list moved")
 }
 
-// spelling returns one of many spellings of the nth value of a type that the server keeps apart.
+// spelling returns a random spelling of the nth value of a type. The server keeps spellings apart.
 func spelling(random *rand.Rand, typ string, n int) string {
 	one := func(spellings ...string) string { return spellings[random.IntN(len(spellings))] }
 	word := []byte(fmt.Sprintf("word%cx", 'a'+n))
@@ -286,8 +285,8 @@ func spelling(random *rand.Rand, typ string, n int) string {
 // hashOf returns the nth hash of a kind.
 func hashOf(kind, n int) string { return fmt.Sprintf("%0*X", []int{32, 40, 64}[kind], n+1) }
 
-// TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds deletes or retires while somebody else adds other
-// spellings and lets files merge. What the feed holds, in any spelling, must stay as it is.
+// TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds checks that indicators in the feed do not change, in
+// any spelling, while Reconcile deletes or retires and another user adds other spellings and merges files.
 func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
 	t.Parallel()
 	const values = 12 // of each type
@@ -298,8 +297,8 @@ func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 2))
 		srv := holding(t)
 		other := srv.Client(threatconnect.WithOwner(batchOwner))
-		valueOf := map[string]int{} // of what the owner was given, by type and summary as the server keeps it
-		hashes := map[string]bool{} // that the owner was given
+		valueOf := map[string]int{} // of the owner's indicators, by type and summary in the server's form
+		hashes := map[string]bool{} // hashes that the owner was given
 		add := func() {
 			typ, n := types[random.IntN(len(types))], random.IntN(values)
 			r := threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: typ, Rating: new(3.0)}
@@ -308,7 +307,7 @@ func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
 			} else {
 				r.Summary = spelling(random, typ, n)
 			}
-			if err := srv.Seed(&r); err == nil { // it may be there
+			if err := srv.Seed(&r); err == nil { // may exist already
 				valueOf[typ+"|"+r.Summary] = n
 				hashes[r.Summary] = typ == "File"
 			}
@@ -366,7 +365,7 @@ func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
 			return srv.RoundTrip(req)
 		})
 		cfg := sweep()
-		cfg.PageSize, cfg.Concurrency = 7, 1 // or a file could merge between the two requests of another
+		cfg.PageSize, cfg.Concurrency = 7, 1 // otherwise a file could merge between the two requests for another file
 		for _, typ := range types {
 			cfg.Types = append(cfg.Types, threatconnect.IndicatorType(typ))
 		}
@@ -414,8 +413,8 @@ func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
 	assert.Greater(t, reasons["has another hash since it was listed"], int64(20))
 }
 
-// BenchmarkReconcile reads an owner and finds the tenth part of it stale. held-KiB is what it has in
-// memory, which does not grow with the owner.
+// BenchmarkReconcile reads an owner and finds a tenth of it stale. held-KiB is the memory in use, which
+// does not grow with the owner.
 func BenchmarkReconcile(b *testing.B) {
 	for _, n := range []int{5_000, 50_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -25,7 +25,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// holding returns a server whose owner has indicators, each as "Type value".
+// holding returns a server whose owner has indicators, each given as "Type|value".
 func holding(t testing.TB, items ...string) *threatconnecttest.Server {
 	t.Helper()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithRecordedBodies(1<<16))
@@ -44,7 +44,7 @@ func hold(t testing.TB, srv *threatconnecttest.Server, items ...string) {
 	}
 }
 
-// held is what the owner has.
+// held returns the owner's indicators, each as "Type|value".
 func held(srv *threatconnecttest.Server) []string {
 	all := []string{}
 	for _, i := range srv.Indicators(batchOwner) {
@@ -70,7 +70,7 @@ const (
 	sha256A = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
 )
 
-// everyType has of every type one that the feed keeps and one that it does not.
+// everyType has two indicators of each type: one in the feed, and one that is stale.
 var everyType = []string{
 	"Address|192.0.2.1", "Address|192.0.2.2", "EmailAddress|A.b@kept.example", "EmailAddress|a@gone.example",
 	"File|" + md5A + " : " + sha1A + " : " + sha256A, "File|" + md5B, "Host|xn--bcher-kva.example", "Host|gone.example",
@@ -80,7 +80,7 @@ var everyType = []string{
 	"Coin|btc : kept", "Coin|btc : gone",
 }
 
-// keptOfEveryType is what the feed keeps, in other spellings than the platform's.
+// keptOfEveryType returns the indicators of everyType that are in the feed, in other spellings.
 func keptOfEveryType() []threatconnect.BatchItem {
 	return []threatconnect.BatchItem{
 		threatconnect.NewAddress("192.0.2.1"), threatconnect.NewEmailAddress("a.b@Kept.example"), threatconnect.NewFile(strings.ToLower(sha1A)),
@@ -127,7 +127,7 @@ func TestReconcileRemovesOfEveryTypeWhatTheFeedHasNot(t *testing.T) {
 					assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Stale: 1, Removed: 1}, c, typ)
 				}
 				assert.InDelta(t, 0.5, report.Share, 0)
-				assert.EqualValues(t, 12, report.Jobs, "one of each type, and none of files")
+				assert.EqualValues(t, 12, report.Jobs, "one job per type, except for files")
 				left, err := os.ReadDir(cfg.Dir)
 				require.NoError(t, err)
 				assert.Empty(t, left)
@@ -171,7 +171,7 @@ func TestReconcileLeavesOtherTypesAlone(t *testing.T) {
 	hold(t, srv, "Email Subject|s", "Hashtag|#gone", "Coin|btc : x")
 	_, err = client.Batch.Reconcile(t.Context(), sweep(), setOf(threatconnect.NewHashtag("#kept")))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"Address|192.0.2.1", "Coin|btc : x", "Email Subject|s", "Host|a.example"}, held(srv), "those that share a list with them too")
+	assert.Equal(t, []string{"Address|192.0.2.1", "Coin|btc : x", "Email Subject|s", "Host|a.example"}, held(srv), "including other types in the same list")
 
 	srv = holding(t, "Host|a.example", "Address|192.0.2.1")
 	client = srv.Client()
@@ -180,7 +180,7 @@ func TestReconcileLeavesOtherTypesAlone(t *testing.T) {
 	report, err = client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example"), threatconnect.NewMutex("m")))
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, report.Ignored)
-	assert.Equal(t, threatconnect.ReconcileCounts{Listed: 1, Stale: 1, Removed: 1}, report.Types["Address"], "it was asked for")
+	assert.Equal(t, threatconnect.ReconcileCounts{Listed: 1, Stale: 1, Removed: 1}, report.Types["Address"], "the type is in Types")
 	assert.Equal(t, []string{"Host|a.example"}, held(srv))
 }
 
@@ -221,8 +221,8 @@ func TestReconcileRefusesToRemoveTooMuch(t *testing.T) {
 	}
 }
 
-// TestReconcileRefusesToRemoveTooMuchOfAType has a feed that has lost a type which is a small part of
-// the owner.
+// TestReconcileRefusesToRemoveTooMuchOfAType checks that MaxShare applies to each type. The feed has lost a
+// type that is a small part of the owner.
 func TestReconcileRefusesToRemoveTooMuchOfAType(t *testing.T) {
 	t.Parallel()
 	var owner []string
@@ -243,9 +243,9 @@ func TestReconcileRefusesToRemoveTooMuchOfAType(t *testing.T) {
 	types := []threatconnect.IndicatorType{threatconnect.TypeHost, threatconnect.TypeFile}
 	for name, c := range map[string]struct {
 		types   []threatconnect.IndicatorType
-		files   int // that the feed still has
+		files   int // in the feed
 		share   float64
-		spared  bool // whether half of the files were modified lately
+		spared  bool // whether half of the files were modified recently
 		refused string
 	}{
 		"all files":                       {types, 0, 0, false, "20 of the owner's 20 indicators of the type File"},
@@ -300,8 +300,8 @@ func TestADryRunOfReconcileRemovesNothing(t *testing.T) {
 
 	cfg.MaxShare = 0.5
 	_, err = srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
-	require.ErrorIs(t, err, threatconnect.ErrReconcileShare, "it says what the run would say")
-	assert.Len(t, told, 4, "and what it would remove")
+	require.ErrorIs(t, err, threatconnect.ErrReconcileShare, "a dry run returns the same error")
+	assert.Len(t, told, 4, "and reports the same indicators")
 }
 
 func TestReconcileMatchesFilesByAnyHash(t *testing.T) {
@@ -386,8 +386,8 @@ func TestReconcileRemovesNothingWhenAnythingIsDoubtful(t *testing.T) {
 	}
 }
 
-// TestReconcileRefusesTwoSpellingsOfAType has a feed that writes a type in another way than Types or the
-// rest of the feed. The platform takes both for the same in batch files.
+// TestReconcileRefusesTwoSpellingsOfAType checks that a type has the same letter case in Types and in the
+// whole feed. In batch files, the platform ignores the case.
 func TestReconcileRefusesTwoSpellingsOfAType(t *testing.T) {
 	t.Parallel()
 	coin := threatconnect.NewCustomIndicator("Coin", "btc", "kept")
@@ -430,7 +430,7 @@ func TestReconcileLeavesInvalidItemsOutWhenItIsToldTo(t *testing.T) {
 	assert.EqualValues(t, 2, report.Invalid)
 	assert.Equal(t, []string{"Host|a.example"}, held(srv))
 
-	// A hook does not change what is valid.
+	// Exclude does not change which items are valid.
 	unsummarizable := setOf(threatconnect.NewRegistryKey(`HKLM\a`, "b : c", "REG_SZ"), threatconnect.NewHost("a.example"))
 	for _, exclude := range []func(string, string) (string, bool){nil, func(string, string) (string, bool) { return "", false }} {
 		cfg.Exclude = exclude
@@ -446,8 +446,8 @@ func TestReconcileLeavesInvalidItemsOutWhenItIsToldTo(t *testing.T) {
 	require.ErrorIs(t, err, enough)
 }
 
-// What is excluded from the import of a feed is not in the feed: it goes when an earlier import, without
-// the exclusion, brought it in.
+// Excluded indicators are not in the feed. Those that an earlier import without the exclusion added are
+// removed.
 func TestReconcileRemovesWhatIsExcluded(t *testing.T) {
 	t.Parallel()
 	owner := []string{"Host|a.example", "Host|bad.example", "Host|good.example", "File|" + md5A + " : " + sha1A + " : " + sha256A, "Address|10.0.0.1"}
@@ -525,9 +525,8 @@ func TestReconcileSparesWhatChangedLately(t *testing.T) {
 	assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Spared: 2, Stale: 1, Removed: 1}, report.Total)
 }
 
-// TestReconcileSparesWhatChangedInTheSecondOfModifiedBefore has an indicator that somebody else adds
-// 300 ms after a run has begun: the platform's dates have no fraction of a second. The platform's clock
-// may be behind.
+// TestReconcileSparesWhatChangedInTheSecondOfModifiedBefore checks an indicator that another user adds 300 ms
+// after ModifiedBefore. The platform's dates have no fraction of a second, and its clock may differ.
 func TestReconcileSparesWhatChangedInTheSecondOfModifiedBefore(t *testing.T) {
 	t.Parallel()
 	for _, offset := range []time.Duration{0, -10 * time.Minute, 10 * time.Minute} {
@@ -564,7 +563,7 @@ func TestReconcileSparesWhatHasNoTimeWhenModifiedBeforeIsSet(t *testing.T) {
 	assert.EqualValues(t, 1, report.Total.Spared)
 }
 
-// TestReconcileSparesOtherSpellings has values of a feed that the instance may have stored in another form.
+// TestReconcileSparesOtherSpellings checks values that the instance may have stored in another spelling.
 func TestReconcileSparesOtherSpellings(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -636,7 +635,7 @@ func TestReconcileLooksAtWhatItIsToldTo(t *testing.T) {
 	assert.Equal(t, []string{"Host|c.test"}, held(srv))
 }
 
-// listing answers a list of hosts as it says, and no batch job.
+// listing returns a client that gets body as the data of each list of indicators, and cannot create jobs.
 func listing(t *testing.T, body string) *threatconnect.Client {
 	t.Helper()
 	m := httpmock.NewMockTransport()
@@ -658,7 +657,7 @@ func TestReconcileJudgesOddListsCarefully(t *testing.T) {
 			`{"resultCount":3,"host":[{"hostName":"a b"},{"hostName":"A.Example"},{"hostName":"-x-"}]}`, threatconnect.NewHost("a.example"),
 			[]string{"a b", "-x-"}, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Stale: 2, Unprocessed: 2},
 		},
-		"what is listed twice is counted once": {
+		"indicators listed twice are counted once": {
 			`{"resultCount":4,"host":[{"hostName":"b.example"},{"hostName":"a.example"},{"hostName":"b.example"},{"hostName":"a.example"}]}`, threatconnect.NewHost("a.example"),
 			[]string{"b.example"}, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Stale: 1, Unprocessed: 1},
 		},
@@ -678,7 +677,7 @@ func TestReconcileJudgesOddListsCarefully(t *testing.T) {
 			`{"resultCount":2,"file":[{"md5":"` + md5A + `"},{"md5":"` + md5A + `","sha1":"` + sha1A + `"}]}`, threatconnect.NewFile(sha1A),
 			nil, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Spared: 1},
 		},
-		"a file whose hash is none": {
+		"a file without a valid hash": {
 			`{"resultCount":2,"file":[{"md5":"12"},{}]}`, threatconnect.NewFile(sha1A),
 			nil, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Spared: 2},
 		},
@@ -769,7 +768,7 @@ func TestReconcileEndsWithItsContext(t *testing.T) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			var b *threatconnect.BatchError
 			require.ErrorAs(t, err, &b)
-			assert.Len(t, b.Jobs, 1, "the job that was left running is named")
+			assert.Len(t, b.Jobs, 1, "the error names the job that is still running")
 			assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 4, Removed: 2, Unknown: 1, Unprocessed: 1}, report.Total)
 		})
 	})
@@ -794,8 +793,8 @@ func TestReconcileTellsWhatCouldNotBeRemoved(t *testing.T) {
 	})
 }
 
-// TestReconcileTakesNotFoundForRemoved has hosts that somebody else deletes meanwhile: the platform says so
-// of each in the errors of the job.
+// TestReconcileTakesNotFoundForRemoved checks that hosts that another user deletes during the run count as
+// removed, although the job reports an error for each of them.
 func TestReconcileTakesNotFoundForRemoved(t *testing.T) {
 	t.Parallel()
 	const refused = `{"errorReason":"Error (0x1005): h2.example could not be deleted","errorSource":"h2.example"}`
@@ -855,8 +854,7 @@ func TestReconcileTakesNotFoundForRemoved(t *testing.T) {
 	}
 }
 
-// meanwhile is a transport behind which somebody else does something between the lists and the request
-// that follows them.
+// meanwhile is a transport that calls do once, after the lists were read and before the next request.
 func meanwhile(srv *threatconnecttest.Server, do func()) http.RoundTripper {
 	var once sync.Once
 	return wiretest.Func(func(req *http.Request) (*http.Response, error) {
@@ -867,7 +865,7 @@ func meanwhile(srv *threatconnecttest.Server, do func()) http.RoundTripper {
 	})
 }
 
-// TestReconcileReadsFilesAgainBeforeItRemovesThem has a file that changes after the list was read.
+// TestReconcileReadsFilesAgainBeforeItRemovesThem checks files that change after the list was read.
 func TestReconcileReadsFilesAgainBeforeItRemovesThem(t *testing.T) {
 	t.Parallel()
 	begin := time.Now().Add(-time.Hour)
@@ -921,7 +919,7 @@ func TestReconcileReadsFilesAgainBeforeItRemovesThem(t *testing.T) {
 	}
 }
 
-// TestReconcileTellsWhichFilesCouldNotBeRemoved has five stale files, of which the third cannot be removed.
+// TestReconcileTellsWhichFilesCouldNotBeRemoved checks the report if the third of five requests fails.
 func TestReconcileTellsWhichFilesCouldNotBeRemoved(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -971,7 +969,7 @@ func TestReconcileTellsWhichFilesCouldNotBeRemoved(t *testing.T) {
 	}
 }
 
-// TestReconcileRemovesFilesAtTheSameTime has as many requests under way as the configuration says.
+// TestReconcileRemovesFilesAtTheSameTime checks that Concurrency limits the number of requests at a time.
 func TestReconcileRemovesFilesAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	for concurrency, want := range map[int]int{0: 16, 1: 1, 3: 3} {
@@ -1052,7 +1050,7 @@ func TestReconcileRetires(t *testing.T) {
 				}
 				got[r.Type+"|"+r.Summary] = r
 			}
-			assert.Equal(t, want, got, "nothing else has changed")
+			assert.Equal(t, want, got, "nothing else changed")
 			for _, q := range srv.Requests() {
 				assert.NotEqual(t, http.MethodDelete, q.Method)
 			}
@@ -1063,13 +1061,13 @@ func TestReconcileRetires(t *testing.T) {
 			require.NoError(t, err)
 			again := threatconnect.ReconcileCounts{Current: 1, Listed: 4, Retired: 3}
 			if retirement.Deactivate {
-				assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 1}, report.Total, "inactive ones are not listed")
+				assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 1}, report.Total, "inactive indicators are not listed")
 				cfg.Inactive = true
 				report, err = client.Batch.Reconcile(t.Context(), cfg, feed)
 				require.NoError(t, err)
 			}
 			assert.Equal(t, again, report.Total)
-			assert.Len(t, srv.Jobs(), jobs, "what is retired is not retired again")
+			assert.Len(t, srv.Jobs(), jobs, "retired indicators are not retired again")
 			for _, q := range srv.Requests() {
 				assert.Equal(t, http.MethodGet, q.Method)
 			}
@@ -1077,8 +1075,8 @@ func TestReconcileRetires(t *testing.T) {
 	}
 }
 
-// TestReconcileRefusesToRetireTooMuch has an owner most of which was retired before: it says nothing about
-// the rest.
+// TestReconcileRefusesToRetireTooMuch checks that indicators that are already retired do not count toward the
+// share.
 func TestReconcileRefusesToRetireTooMuch(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -1093,7 +1091,7 @@ func TestReconcileRefusesToRetireTooMuch(t *testing.T) {
 	assert.InDelta(t, 0.8, report.Share, 0)
 }
 
-// TestReconcileReadsHashesInAnyLetterCase has a platform that writes hashes in lower case.
+// TestReconcileReadsHashesInAnyLetterCase checks that hashes in lower case are recognized.
 func TestReconcileReadsHashesInAnyLetterCase(t *testing.T) {
 	t.Parallel()
 	for name, written := range map[string]string{"always": "/files", "when one file is read": "/files/"} {

@@ -15,7 +15,7 @@ import (
 
 const relatedMissing = `{"status":"Failure","message":"The requested resource was not found"}`
 
-// relatedErr reads a sequence to its end for the error that it ends with.
+// relatedErr returns the error that a sequence ends with.
 func relatedErr[T any](seq iter.Seq2[T, error]) error {
 	_, err := threatconnect.Collect(seq)
 	return err
@@ -68,7 +68,7 @@ func TestASequenceCanBeRangedTwiceAndLeftEarly(t *testing.T) {
 	}
 }
 
-// On some versions of the platform an empty list is a 404, as is a list below what is not there.
+// Some versions of the platform return 404 for an empty list, as they do if the resource is missing.
 func TestNothingRelatedIsEmptyAndNothingToRelateToIsAnError(t *testing.T) {
 	t.Parallel()
 	list := wiretest.Want{Target: "/v2/groups/incidents/54321/indicators?owner=Example%20Source&resultLimit=500", Status: 404, Answer: relatedMissing}
@@ -76,13 +76,13 @@ func TestNothingRelatedIsEmptyAndNothingToRelateToIsAnError(t *testing.T) {
 		steps []wiretest.Want
 		want  error
 	}{
-		"404 below a group that is there": {
+		"404 and the group exists": {
 			[]wiretest.Want{list, {Target: "/v2/groups/incidents/54321?owner=Example%20Source", Answer: `{"status":"Success","data":{"incident":{"id":1}}}`}}, nil},
-		"404 below a group that is not there": {
+		"404 and the group is missing": {
 			[]wiretest.Want{list, {Target: "/v2/groups/incidents/54321?owner=Example%20Source", Status: 404, Answer: relatedMissing}}, threatconnect.ErrNotFound},
 		"no key":     {[]wiretest.Want{{Target: list.Target, Answer: `{"status":"Success","data":{"resultCount":0}}`}}, nil},
 		"empty list": {[]wiretest.Want{{Target: list.Target, Answer: `{"status":"Success","data":{"indicator":[]}}`}}, nil},
-		"an owner that is not there": {
+		"a missing owner": {
 			[]wiretest.Want{{Target: list.Target, Status: 403, Answer: `{"status":"Failure","message":"The requested owner was not found"}`}}, threatconnect.ErrOwnerRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestTasksAndVictimsAreLinkedReadAndUnlinked(t *testing.T) {
 		assert.Len(t, all(t, a.Groups(ctx, task, nil)), 1)
 		assert.Len(t, all(t, c.Associations.Groups(ctx, victim, &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident})), 1)
 		assert.Len(t, all(t, a.Indicators(ctx, task, nil)), 1)
-		assert.Len(t, all(t, a.Indicators(ctx, victim, nil)), 2, "one of its own, one of its group")
+		assert.Len(t, all(t, a.Indicators(ctx, victim, nil)), 2, "one of the victim, one of its group")
 		assert.Len(t, all(t, c.Associations.Indicators(ctx, victim, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost})), 1)
 		one, err := a.Victim(ctx, incident, other)
 		require.NoError(t, err)

@@ -34,7 +34,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// quick tries three times without waiting long.
+// quick makes up to three attempts, almost without delay.
 var quick = threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 3, BaseDelay: 1, MaxDelay: 1})
 
 func newClient(t *testing.T, base string, opts ...threatconnect.Option) *threatconnect.Client {
@@ -44,7 +44,7 @@ func newClient(t *testing.T, base string, opts ...threatconnect.Option) *threatc
 	return c
 }
 
-// certificate returns a certificate for name that is its own authority.
+// certificate returns a self-signed certificate for name and a pool that contains it.
 func certificate(t *testing.T, name string, until time.Time) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -139,7 +139,7 @@ func TestConnectionsThatAreNeverMadeAreTriedAgainByEveryMethod(t *testing.T) {
 		assert.Equal(t, 3, r.Attempts, name)
 		assert.NotContains(t, r.Error(), "pr0xyPass")
 	}
-	// RFC 6761: no name below invalid exists.
+	// RFC 6761: names in the domain invalid do not exist.
 	var r *threatconnect.RequestError
 	tr := &http.Transport{DialContext: (&net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.DNSError{Err: "no such host", Name: "tc.invalid", IsNotFound: true}
@@ -148,7 +148,7 @@ func TestConnectionsThatAreNeverMadeAreTriedAgainByEveryMethod(t *testing.T) {
 	require.ErrorAs(t, err, &r)
 }
 
-// proxy answers every request to it in one way and counts.
+// proxy sends answer to every request and counts the requests.
 func proxy(t *testing.T, answer string) (addr string, asked *atomic.Int32) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -190,7 +190,7 @@ func TestAProxyThatRefusesIsNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			addr, asked := proxy(t, tc.answer)
-			// Nothing has reached the platform, so that a POST is the same as a GET.
+			// Nothing has reached the platform, so a POST is retried like a GET.
 			err := calls["POST"](t.Context(), newClient(t, "https://tc.example/api", threatconnect.WithProxy("http://user:pr0xyPass@"+addr)))
 			require.Error(t, err)
 			assert.Equal(t, tc.times, asked.Load())
@@ -198,7 +198,7 @@ func TestAProxyThatRefusesIsNamed(t *testing.T) {
 			assert.NotContains(t, err.Error(), "pr0xyPass")
 		})
 	}
-	// A caller's own transport says it in words only.
+	// With the caller's own transport, only the error text has the status.
 	addr, asked := proxy(t, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
 	u, err := url.Parse("http://" + addr)
 	require.NoError(t, err)
@@ -209,7 +209,7 @@ func TestAProxyThatRefusesIsNamed(t *testing.T) {
 
 func TestNothingFollowsARedirect(t *testing.T) {
 	t.Parallel()
-	// The second server: it counts connections, so that not even an empty one goes unseen.
+	// The redirect target counts connections, so even a connection without a request is noticed.
 	var reached atomic.Int32
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -258,7 +258,7 @@ func TestNothingFollowsARedirect(t *testing.T) {
 			for where, to := range map[string]string{
 				"the same host": "/elsewhere", "another port": "http://" + target + "/api/v2/whoami?token=leaked", "another port with TLS": "https://" + target + "/x",
 				"another host": "http://" + other + "/x", "another host without a scheme": "//" + other, "another host with a password": "https://user:pass@other.example/evil-value",
-				"a port that is none": "https://user:pass@other.example:evil-value/", "what is no URL": "://", "nowhere": "",
+				"an invalid port": "https://user:pass@other.example:evil-value/", "not a URL": "://", "nowhere": "",
 			} {
 				answer.Store(redirect{status, to})
 				for name, call := range calls {
@@ -277,7 +277,7 @@ func TestNothingFollowsARedirect(t *testing.T) {
 	assert.Zero(t, reached.Load())
 }
 
-// echo is an error of a type of the caller's own.
+// echo is an error type that the package does not know.
 type echo string
 
 func (e echo) Error() string { return string(e) }
@@ -309,7 +309,7 @@ func TestTransportErrorsAreFitToBeShown(t *testing.T) {
 		s := &wiretest.Steps{Do: steps{wiretest.Fail(tc.err)}}
 		err := calls["GET"](t.Context(), clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})))
 		if _, ok := tc.err.(*url.Error); !ok {
-			require.ErrorIs(t, err, tc.err, "the error itself stays")
+			require.ErrorIs(t, err, tc.err, "the original error is wrapped")
 		}
 		assert.EqualError(t, err, "threatconnect: GET /v2/whoami: "+tc.want)
 	}
@@ -379,7 +379,7 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 	assert.Equal(t, "https://tc.example/api/v2/tags/Nation%20State%2F..?x=1%202", sent.URL.String())
 	assert.Equal(t, "text/csv", sent.Header.Get("Accept"))
 	assert.Equal(t, "application/json; charset=utf-8", sent.Header.Get("Content-Type"))
-	assert.Equal(t, http.Header{"accept": {"text/csv"}}, req.Header, "the caller's header is not touched")
+	assert.Equal(t, http.Header{"accept": {"text/csv"}}, req.Header, "the caller's header is not changed")
 
 	_, err = c.Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/tags/Secret", Header: http.Header{"Content-Type": {"text/plain"}}, Body: []byte("x")})
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
@@ -390,8 +390,8 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 	assert.Contains(t, log.String(), "method=POST route=/v2/tags/{} attempt=1")
 }
 
-// TestErrorsOfOtherCallsAreNotTheAnswer brings the error response of another client's call in through
-// everything that a caller provides.
+// TestErrorsOfOtherCallsAreNotTheAnswer checks that the error of another client's call is not taken for a
+// response if the caller's code returns it.
 func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 	t.Parallel()
 	_, others := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(404, `{"status":"Failure","message":"The requested resource was not found"}`)}}).Owners.Whoami(t.Context())
@@ -457,9 +457,9 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 			err := tc.call(t.Context(), clientOf(t, rt, opts...))
 			var call *threatconnect.RequestError
 			require.ErrorAs(t, err, &call)
-			assert.ErrorIs(t, err, others, "the error itself can be found")
+			assert.ErrorIs(t, err, others, "the original error is wrapped")
 			assert.NotErrorIs(t, err, threatconnect.ErrNotFound)
-			if api, ok := errors.AsType[*threatconnect.APIError](err); ok { // the 503 before
+			if api, ok := errors.AsType[*threatconnect.APIError](err); ok { // the 503 of the first attempt
 				assert.Equal(t, 503, api.StatusCode)
 			}
 			assert.ErrorContains(t, err, "The requested resource was not found")
@@ -483,7 +483,7 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 			var api *threatconnect.APIError
 			require.NotErrorAs(t, err, &api)
 			require.ErrorAs(t, asked, &api)
-			assert.Equal(t, map[int]int{401: 1, 404: 1, 503: 3}[status], api.Attempts, "the other call's own number")
+			assert.Equal(t, map[int]int{401: 1, 404: 1, 503: 3}[status], api.Attempts, "the attempts of the other call")
 			assert.Zero(t, s.Count())
 		}
 	})

@@ -26,7 +26,7 @@ import (
 
 type steps = []wiretest.Func
 
-// calls are one call of each kind of method.
+// calls has a call of each method, and of a POST that may be repeated.
 var calls = map[string]func(context.Context, *threatconnect.Client) error{
 	"GET": func(ctx context.Context, c *threatconnect.Client) error {
 		_, err := c.Owners.Whoami(ctx)
@@ -60,7 +60,7 @@ func TestWhatIsTriedAgain(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		first func(*http.Request) (*http.Response, error)
-		again string // the calls that are sent again: names in a row, where "POST" stands for itself only after a |
+		again string // calls that are retried, by name; "POST" itself only after a |
 	}{
 		{"400", wiretest.Answer(400, "{}"), no},
 		{"401", wiretest.Answer(401, "Unauthorized to read this"), no},
@@ -162,9 +162,9 @@ func TestALostWriteSaysThatItMayHaveTakenEffect(t *testing.T) {
 		c = clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(504, ""), wiretest.Fail(refused())}}, quick)
 		lost, ok := errors.AsType[*threatconnect.RequestError](calls["DELETE"](t.Context(), c))
 		require.True(t, ok)
-		assert.True(t, lost.OutcomeUnknown, "a gateway lost the first")
+		assert.True(t, lost.OutcomeUnknown, "the gateway may have lost the first response")
 		c = clientOf(t, &wiretest.Steps{Do: steps{wiretest.Fail(syscall.ECONNRESET), wiretest.Answer(404, "")}}, quick)
-		require.NotErrorIs(t, calls["PUT"](t.Context(), c), threatconnect.ErrOutcomeUnknown, "the platform says how it is")
+		require.NotErrorIs(t, calls["PUT"](t.Context(), c), threatconnect.ErrOutcomeUnknown, "the last response is definite")
 	})
 	t.Run("of a call that was not sent", func(t *testing.T) {
 		t.Parallel()
@@ -175,7 +175,7 @@ func TestALostWriteSaysThatItMayHaveTakenEffect(t *testing.T) {
 		require.NoError(t, err)
 		require.NotErrorIs(t, calls["POST"](t.Context(), c), threatconnect.ErrOutcomeUnknown)
 	})
-	t.Run("of a context that ends while the answer is due", func(t *testing.T) {
+	t.Run("of a context that ends before the response", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		err := calls["POST"](ctx, clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) { cancel(); return nil, ctx.Err() })))
@@ -235,7 +235,7 @@ func TestWaitsAreRandomBelowABoundThatDoubles(t *testing.T) {
 	})
 	for i, bound := range bounds {
 		assert.Less(t, longest[i], bound)
-		assert.Greater(t, longest[i], bound*9/10, "of 200 random waits one comes close to the bound")
+		assert.Greater(t, longest[i], bound*9/10, "the longest of 200 random waits is close to the bound")
 	}
 }
 
@@ -243,7 +243,7 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, header string
-		least, most  time.Duration // of the wait; most 0 means that nothing is sent again
+		least, most  time.Duration // bounds of the wait; most 0 means no retry
 	}{
 		{"seconds", "7", 7 * time.Second, 8 * time.Second},
 		{"seconds in spaces", " 7 ", 7 * time.Second, 8 * time.Second},
@@ -262,7 +262,7 @@ func TestRetryAfter(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				// The platform's clock is not ours: dates are measured by its own.
+				// The platform's clock may differ from ours: a date is relative to the Date header.
 				s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy", "Retry-After", tc.header, "Date", "Fri, 02 Jan 2026 00:00:00 GMT"), wiretest.Answer(200, whoami)}}
 				began := time.Now()
 				_, err := clientOf(t, s).Owners.Whoami(t.Context())
@@ -377,7 +377,7 @@ func TestARepeatIsTakenByAServerThatChecks(t *testing.T) {
 				seen[r.Header.Get("Timestamp")+r.Header.Get("Authorization")] = true
 			}
 			assert.True(t, requests[2].Verified)
-			assert.Len(t, seen, 3, "no timestamp and no signature came twice")
+			assert.Len(t, seen, 3, "each attempt has its own timestamp and signature")
 		})
 	}
 }
@@ -395,7 +395,7 @@ func TestNoCallSendsMoreThanSixRequests(t *testing.T) {
 		last := &wiretest.Steps{Do: steps{busy, busy, busy, busy, skew, busy}}
 		_, err := clientOf(t, last).Owners.Whoami(t.Context())
 		require.ErrorIs(t, err, threatconnect.ErrUnavailable)
-		assert.Equal(t, 6, last.Count(), "the correction is not counted")
+		assert.Equal(t, 6, last.Count(), "the retry after a clock correction is not counted")
 		n := 0
 		token := &wiretest.Steps{Do: steps{busy, busy, busy, busy, wiretest.Answer(401, "Unauthorized"), busy}}
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
@@ -405,7 +405,7 @@ func TestNoCallSendsMoreThanSixRequests(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(t.Context())
 		require.ErrorIs(t, err, threatconnect.ErrUnavailable)
-		assert.Equal(t, 6, token.Count(), "nor is the renewal")
+		assert.Equal(t, 6, token.Count(), "the retry with a new token is not counted")
 	})
 }
 
@@ -428,7 +428,6 @@ func TestABodyIsSentWholeWithEveryAttempt(t *testing.T) {
 	assert.Equal(t, []string{`{"rating":3}`, `{"rating":3}`, `{"rating":3}`}, bodies)
 }
 
-// limiter is a Limiter.
 type limiter func(context.Context) error
 
 func (l limiter) Wait(ctx context.Context) error { return l(ctx) }
@@ -451,7 +450,7 @@ func TestTheLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
 
 		var none *pointerLimiter
 		_, err = clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}, threatconnect.WithLimiter(none)).Owners.Whoami(t.Context())
-		require.NoError(t, err, "nil limits nothing, also in a variable of its type")
+		require.NoError(t, err, "a nil pointer is no limiter")
 
 		full := errors.New("no more today")
 		s = &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}

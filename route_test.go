@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wireTap is a server on a port that hands over the bytes of every request line and header, before
-// anything has parsed them, and answers with success.
+// wireTap is a TCP server that passes on the lines of each request, before anything parses them, and
+// responds with success.
 type wireTap struct {
 	addr string
 	seen chan []string
@@ -72,8 +72,8 @@ func (tap *wireTap) serve(conn net.Conn) {
 	}
 }
 
-// checkTarget checks the signature of a request over its bytes, in the platform's way, and returns
-// the target.
+// checkTarget checks the signature against the bytes of a request, as the platform does, and returns
+// the request target.
 func checkTarget(t testing.TB, lines []string, method, secret string) string {
 	t.Helper()
 	request := strings.Split(lines[0], " ")
@@ -91,7 +91,7 @@ func checkTarget(t testing.TB, lines []string, method, secret string) string {
 	require.Equal(t, "TC access:"+base64.StdEncoding.EncodeToString(mac.Sum(nil)), header["authorization"])
 	for i := range len(request[1]) {
 		c := request[1][i]
-		require.True(t, c > ' ' && c < 0x7f, "a byte that does not belong into a request line")
+		require.True(t, c > ' ' && c < 0x7f, "an invalid byte in the request line")
 	}
 	return request[1]
 }
@@ -105,7 +105,7 @@ func tapClient(t testing.TB, tap *wireTap) *Client {
 	return c
 }
 
-// hostile are values that other clients are known to get wrong.
+// hostile has values that other clients are known to get wrong.
 var hostile = []string{
 	"www.example.com", "http://example.com/a?b=c#d", "http://example.com/a%2Fb%252F", ".", "..", "...", "a..", "../../groups", "a//b", "/", "//", "?", "#", "%", "%%", "%2", "%zz", "%2e%2e", "+", "a+b c", " ", ";", "\\", "~!*'()",
 	":@&=$,", "|^`{}[]<>\"", "\x00", "a\x00b", "\r\n", "a\r\nX-Evil: 1", "\xff\xfe", "\xc3\x28", "é", "日本語", "\U0001f600", "\u202e", "\u2028", "TLP:AMBER+STRICT", "192.0.2.0/24", "HKEY_LOCAL_MACHINE\\a : b : REG_SZ",
@@ -130,8 +130,8 @@ func FuzzAnyValueArrivesAsItWasSigned(f *testing.F) {
 	f.Fuzz(func(t *testing.T, v string) { checkValueArrives(t, c, tap, v) })
 }
 
-// checkValueArrives sends v as a segment in the middle of a path and in the query, and takes it out
-// of the bytes on the wire as a server does.
+// checkValueArrives sends v as a path segment and in the query, and decodes it from the bytes on the
+// wire as a server does.
 func checkValueArrives(t *testing.T, c *Client, tap *wireTap, v string) {
 	t.Helper()
 	r := at("v2", "indicators", "hosts", value(v), "tags", value("x"+v))
@@ -143,7 +143,7 @@ func checkValueArrives(t *testing.T, c *Client, tap *wireTap, v string) {
 	defer cancel()
 	_, err := c.exchange(ctx, &call{method: http.MethodDelete, route: r, query: url.Values{"owner": {v}, filtersKey: {"name=" + strings.ReplaceAll(v, ",", "")}}}, nil, nil)
 	require.NoError(t, err)
-	target := checkTarget(t, <-tap.seen, "DELETE", "Sup3rS3cret") // handed over before the answer
+	target := checkTarget(t, <-tap.seen, "DELETE", "Sup3rS3cret") // sent before the response
 	path, query, ok := strings.Cut(target, "?")
 	require.True(t, ok)
 	segs := strings.Split(path, "/")
@@ -152,7 +152,7 @@ func checkValueArrives(t *testing.T, c *Client, tap *wireTap, v string) {
 	got, err := url.PathUnescape(segs[5])
 	require.NoError(t, err)
 	require.Equal(t, v, got)
-	require.NotEmpty(t, strings.Trim(segs[5], "."), "a segment of dots would be taken for a step")
+	require.NotEmpty(t, strings.Trim(segs[5], "."), "a server would resolve a segment of dots")
 	got, err = url.PathUnescape(segs[7])
 	require.NoError(t, err)
 	require.Equal(t, "x"+v, got)
@@ -222,7 +222,7 @@ func BenchmarkAuthorize(b *testing.B) {
 	}
 }
 
-// Loopback is the address that is dialed, whatever a name resolves to.
+// The dialed address must be a loopback address, whatever a name resolves to.
 func TestThreatOnlyLoopbackIsDialedInClear(t *testing.T) {
 	t.Parallel()
 	base, err := url.Parse("http://localhost:9/api")
@@ -234,7 +234,7 @@ func TestThreatOnlyLoopbackIsDialedInClear(t *testing.T) {
 		"192.0.2.1:9": true, "0.0.0.0:9": true, "255.255.255.255:9": true,
 	} {
 		_, err := tr.DialContext(t.Context(), "tcp", address)
-		require.Error(t, err, "nobody listens")
+		require.Error(t, err, "no server is listening")
 		assert.Equal(t, other, errors.Is(err, errNotLoopback), "%s: %v", address, err)
 	}
 	for address, other := range map[string]bool{"[::ffff:127.0.0.1]:80": false, "[2001:db8::1]:80": true, "[fe80::1%eth0]:80": true, "": true} {

@@ -19,8 +19,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/errorlist"
 )
 
-// TestRulesAreReadAsSentences reads the source: the rule of every error about a value begins with a verb,
-// because its text is "field rule".
+// TestRulesAreReadAsSentences checks in the source that the rule of each validation error begins with a
+// verb, because the error text is "field rule".
 func TestRulesAreReadAsSentences(t *testing.T) {
 	t.Parallel()
 	verbs := strings.Fields("is are was has have holds hold contains contain must cannot can needs carries begins consists names belongs ends takes may repeats does")
@@ -39,7 +39,7 @@ func TestRulesAreReadAsSentences(t *testing.T) {
 			files = append(files, file)
 		}
 	}
-	positions := map[string]int{} // of the parameter "rule" in functions
+	positions := map[string]int{} // positions of the parameter "rule", by function
 	for _, file := range files {
 		for _, d := range file.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok {
@@ -53,7 +53,7 @@ func TestRulesAreReadAsSentences(t *testing.T) {
 	check := func(e ast.Expr) {
 		text, ok := leadingText(e)
 		if !ok {
-			return // a parameter: looked at where it is given
+			return // a parameter: checked in the callers
 		}
 		n++
 		verb, _, _ := strings.Cut(text, " ")
@@ -118,8 +118,7 @@ func leadingText(e ast.Expr) (text string, ok bool) {
 	return "", false
 }
 
-// TestThePromisesHaveTheNumbersOfTheCode reads the package's documentation: a number that changes in
-// the code must change there.
+// TestThePromisesHaveTheNumbersOfTheCode compares numbers in the package's documentation with the code.
 func TestThePromisesHaveTheNumbersOfTheCode(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("doc.go")
@@ -144,7 +143,7 @@ func TestThePromisesHaveTheNumbersOfTheCode(t *testing.T) {
 		"A [LogHandler]: 10,000 entries or 16 MiB of messages":           log.b.most == 10_000 && mostLogBytes == 16<<20,
 		"transfers no data for 2 minutes times out ([WithStallTimeout])": defaultStall == 2*time.Minute,
 	} {
-		assert.True(t, holds, "the code does not hold %q", promise)
+		assert.True(t, holds, "the code differs from %q", promise)
 		assert.Contains(t, doc, promise)
 	}
 }

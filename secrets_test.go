@@ -27,7 +27,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// What must not show anywhere.
+// Values that must not be printed.
 const (
 	secretKey     = "Sup3r$ecret'K3y"
 	secretToken   = "APIV2:tok3n-of-s0mebody"
@@ -37,7 +37,7 @@ const (
 	secretRating  = "a description that n0body may see"
 )
 
-// spill collects everything that is printed, and knows what must not be in it.
+// spill collects printed text and finds secrets in it.
 type spill struct {
 	out     strings.Builder
 	secrets []string
@@ -47,7 +47,7 @@ func (s *spill) show(v any) { s.out.WriteString(shown(v)) }
 
 var aSignature = regexp.MustCompile(`[A-Za-z0-9+/]{43}=`)
 
-// check fails when a secret was printed, as it is or encoded.
+// check fails if a secret was printed, verbatim or encoded.
 func (s *spill) check(t *testing.T) {
 	t.Helper()
 	out := s.out.String()
@@ -69,10 +69,10 @@ func (s *spill) check(t *testing.T) {
 	}
 }
 
-// indiscreet is a platform that repeats everything that it was sent, each time in another way.
+// indiscreet is a platform that echoes everything in a request, each time in another way.
 type indiscreet struct{ n int }
 
-// ways is how many ways an indiscreet platform has.
+// ways is the number of ways in which indiscreet echoes a request.
 const ways = 24
 
 func (p *indiscreet) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -148,7 +148,7 @@ type failingBody struct{ err error }
 
 func (b failingBody) Read([]byte) (int, error) { return 0, b.err }
 
-// revealing are calls that carry what must not show.
+// revealing has calls with values that must not be printed.
 var revealing = map[string]func(context.Context, *threatconnect.Client) error{
 	"a path": func(ctx context.Context, c *threatconnect.Client) error {
 		_, err := c.Indicators.Hosts.Get(ctx, secretIndic, nil)
@@ -191,7 +191,7 @@ func TestThreatValuesAreNotShown(t *testing.T) {
 	debugLevel := &slog.HandlerOptions{Level: slog.LevelDebug}
 	loggers := []*slog.Logger{slog.New(slog.NewTextHandler(&text, debugLevel)), slog.New(slog.NewJSONHandler(&js, debugLevel))}
 	failed := 0
-	share := max(1, scaletest.Stride()/6) // with -short, each way meets one of the credentials
+	share := max(1, scaletest.Stride()/6) // with -short, each way is used with one of the credentials
 	for i, creds := range []threatconnect.Credentials{
 		threatconnect.HMAC("access", secretKey), threatconnect.Token(secretToken),
 		threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return secretToken, time.Time{}, nil }),
@@ -205,7 +205,7 @@ func TestThreatValuesAreNotShown(t *testing.T) {
 				require.NoError(t, err)
 				err = call(t.Context(), c)
 				if err == nil {
-					continue // a page of nothing, or bytes of one's own
+					continue // an empty page, or a response body that is not parsed
 				}
 				failed++
 				require.True(t, strings.HasPrefix(err.Error(), "threatconnect: "), "%s: %v", name, err)
@@ -224,7 +224,7 @@ func TestThreatValuesAreNotShown(t *testing.T) {
 	s.check(t)
 }
 
-// spellings are ways to write what was read in a header.
+// spellings are encodings in which a response may echo a header.
 var spellings = map[string]func(string) string{
 	"as it is":          func(s string) string { return s },
 	"in capitals":       strings.ToUpper,
@@ -260,7 +260,7 @@ var spellings = map[string]func(string) string{
 	"as a header, in a page":       func(s string) string { return "<b>Authorization</b>" + `"authorization": "` + s[:7] + `"` },
 }
 
-// foreignIn returns the text of an error and the foreign text that it holds.
+// foreignIn returns the text of an error and its foreign message.
 func foreignIn(err error) string {
 	text := err.Error()
 	if api, ok := errors.AsType[*threatconnect.APIError](err); ok {
@@ -277,8 +277,7 @@ func eachByte(s, format string) string {
 	return b.String()
 }
 
-// TestNoPieceOfACredentialIsShown has something between here and the platform that shows the headers it
-// was sent.
+// TestNoPieceOfACredentialIsShown checks that errors do not contain credentials that a response echoes.
 func TestNoPieceOfACredentialIsShown(t *testing.T) {
 	t.Parallel()
 	const token = "APP:12:abcDEF/ghi+jkl=:1700~~~??>:0:SECRETSECRET"
@@ -377,7 +376,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 		r, ok := errors.AsType[*threatconnect.RequestError](err)
 		require.True(t, ok)
 		assert.NotContains(t, shown(r.Err), "SECRET")
-		assert.ErrorIs(t, r.Err, valueError(token), "it stays below")
+		assert.ErrorIs(t, r.Err, valueError(token), "the original error is wrapped")
 	})
 	t.Run("the seconds to wait", func(t *testing.T) {
 		t.Parallel()
@@ -439,7 +438,7 @@ func TestNothingThatIsMadeShowsASecret(t *testing.T) {
 		t *threatconnect.PlaybookTrigger
 	}{trigger})
 
-	// What is refused.
+	// Errors of invalid arguments.
 	for _, f := range []func() error{
 		func() error {
 			_, err := threatconnect.NewClient("https://user:"+secretToken+"@tc.example", hmac)
@@ -475,7 +474,7 @@ func TestNothingThatIsMadeShowsASecret(t *testing.T) {
 		s.show(err)
 	}
 
-	// An import that goes wrong in every way that there is, and its writer while it holds items.
+	// An import with errors of all kinds, and its writer while it has items.
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.OnError = func(e threatconnect.BatchItemError) {
@@ -497,14 +496,14 @@ func TestNothingThatIsMadeShowsASecret(t *testing.T) {
 	var b *threatconnect.BatchError
 	require.ErrorAs(t, err, &b)
 	require.Len(t, b.Items, 2)
-	require.Contains(t, []string{b.Items[0].Ref, b.Items[1].Ref}, secretIndic, "the fields have it")
+	require.Contains(t, []string{b.Items[0].Ref, b.Items[1].Ref}, secretIndic, "the field has the value")
 	s.show(err)
 	s.show(*b)
 	s.show(b.Items)
 	s.show(w)
 	s.show(w.Stats())
 
-	// Panics of functions that the caller has given, with the stack that a recovering server logs.
+	// Panics in the caller's functions, with the stack that a recovering server logs.
 	for name, f := range map[string]func(){
 		"a transport": func() {
 			c, err := threatconnect.NewClient("https://tc.example", hmac, threatconnect.WithTransport(wiretest.Func(func(*http.Request) (*http.Response, error) { panic("mine") })))
@@ -548,7 +547,7 @@ func TestNothingThatIsMadeShowsASecret(t *testing.T) {
 	s.check(t)
 }
 
-// strings of everything that can be reached from v without running anything.
+// reachable calls visit with each string that can be reached from v without calling a function.
 func reachable(v reflect.Value, seen map[uintptr]bool, visit func(string)) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -622,7 +621,7 @@ func TestNoFieldHoldsACredential(t *testing.T) {
 			}
 		})
 		if _, ok := v.(*threatconnect.Client); ok {
-			assert.Greater(t, n, 5, "hardly anything was looked at")
+			assert.Greater(t, n, 5, "hardly any strings were visited")
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// contentWorld is a server with a document in it, and a client.
+// contentWorld returns a server, a client, and a document on the server.
 
 func contentWorld(t *testing.T, fields map[string]string, opts ...threatconnecttest.Option) (*threatconnecttest.Server, *threatconnect.Client, threatconnecttest.GroupRecord) {
 	t.Helper()
@@ -79,8 +79,8 @@ func TestUploadSurvivesFaults(t *testing.T) {
 			}
 		})
 	}
-	// A platform that overlooks updateIfExists and whose answer is lost: the second POST finds the
-	// first one's content.
+	// If the platform ignores updateIfExists and the response is lost, the second POST finds the content of
+	// the first.
 	srv, client, g := contentWorld(t, nil, threatconnecttest.WithoutUpdateIfExists(), threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultLostReply, Method: http.MethodPost}))
 	require.NoError(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(content), nil))
@@ -90,7 +90,7 @@ func TestUploadSurvivesFaults(t *testing.T) {
 	wrong := srv.ClientAs(threatconnect.HMAC(srv.AccessID(), "wrong"), threatconnect.WithOwner("Example Source"))
 	err := wrong.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(content), nil)
 	require.ErrorIs(t, err, threatconnect.ErrSignature)
-	require.Len(t, srv.Requests(), 4, "a refused signature is no reason to put")
+	require.Len(t, srv.Requests(), 4, "a refused signature must not cause a PUT")
 }
 
 func TestMalwareGoesUpInAProtectedZipOnly(t *testing.T) {
@@ -106,7 +106,7 @@ func TestMalwareGoesUpInAProtectedZipOnly(t *testing.T) {
 	malware := &threatconnect.UploadOptions{Malware: true}
 	require.ErrorIs(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent([]byte("MZ")), malware), threatconnect.ErrValidation)
 	assert.Empty(t, srv.Requests())
-	require.ErrorIs(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent([]byte("MZ")), nil), threatconnect.ErrBadRequest, "the platform looks as well")
+	require.ErrorIs(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent([]byte("MZ")), nil), threatconnect.ErrBadRequest, "the platform checks, too")
 	require.NoError(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(b.Bytes()), malware))
 }
 
@@ -131,7 +131,7 @@ func TestDownloadOverFaults(t *testing.T) {
 			}
 			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 			assert.Equal(t, int64(w.Len()), n)
-			assert.Equal(t, content[:n], w.Bytes(), "what was written is the beginning, once")
+			assert.Equal(t, content[:n], w.Bytes(), "the beginning was written once")
 		})
 	}
 }
@@ -266,7 +266,7 @@ func TestDataStoreAgainstTheServer(t *testing.T) {
 	store, err = threatconnect.DataStoreOf[sighting](plain.ClientAs(threatconnect.Token(plain.Token())), threatconnect.DataStoreLocal, "sightings")
 	require.NoError(t, err)
 	_, err = store.Get(t.Context(), "a")
-	require.ErrorIs(t, err, threatconnect.ErrBadResponse, "called JSON, and is none")
+	require.ErrorIs(t, err, threatconnect.ErrBadResponse, "the body is not JSON")
 }
 
 func TestDataStoreGivesAnswersAsTheyCome(t *testing.T) {

@@ -21,23 +21,23 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// shapeCall calls the method that reads a shape, and returns what it returned.
+// shapeCall calls the method that reads a shape, and returns the result.
 type shapeCall func(ctx context.Context, c *threatconnect.Client) (any, error)
 
-// read makes a shapeCall of a method that returns a value.
+// read returns a shapeCall of a method that returns a value.
 func read[T any](call func(ctx context.Context, c *threatconnect.Client) (T, error)) shapeCall {
 	return func(ctx context.Context, c *threatconnect.Client) (any, error) { return call(ctx, c) }
 }
 
-// each makes a shapeCall of a method that returns a sequence.
+// each returns a shapeCall of a method that returns an iterator.
 func each[T any](call func(ctx context.Context, c *threatconnect.Client) iter.Seq2[T, error]) shapeCall {
 	return func(ctx context.Context, c *threatconnect.Client) (any, error) {
 		return threatconnect.Collect(call(ctx, c))
 	}
 }
 
-// Every shape in which the platform answers comes back whole: no error, and each of its members is
-// somewhere in what the method returns.
+// Every shape of the platform's responses is read completely: without an error, and with each of its
+// members somewhere in the result.
 func TestEveryShapeIsReadWhole(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/shapes/*.json")
@@ -75,7 +75,7 @@ func TestEveryShapeIsReadWhole(t *testing.T) {
 	}
 }
 
-// notRead are the fields of what methods return that no answer of the platform sets, by type or by field.
+// notRead has the fields of results that no response sets, by type or by field, and the reasons.
 var notRead = map[string]string{
 	"BatchItemError.Content":     "set by an import",
 	"BatchItemError.Err":         "set by an import",
@@ -90,8 +90,8 @@ var notRead = map[string]string{
 	"IndicatorRef":               "names an indicator in a request",
 }
 
-// shapeFields records the exported fields of the structs of this package in v, and whether one of their values is not
-// zero. Nil pointers and empty slices stand for one zero value.
+// shapeFields records whether the exported fields of this package's structs in v have a value other than zero. A nil
+// pointer or an empty slice counts as one zero value.
 type shapeFields map[reflect.Type]map[string]bool
 
 func (s shapeFields) add(v reflect.Value) {
@@ -130,7 +130,7 @@ func (s shapeFields) add(v reflect.Value) {
 	}
 }
 
-// A field that is read into the wrong place, or not at all, is seen only if an answer sets it.
+// A field that is read incorrectly, or not at all, is noticed only if a response sets it.
 func TestEveryFieldThatIsReadHasAShape(t *testing.T) {
 	t.Parallel()
 	fields := shapeFields{}
@@ -151,24 +151,24 @@ func TestEveryFieldThatIsReadHasAShape(t *testing.T) {
 		for field, isSet := range set {
 			name := typ.Name() + "." + field
 			if field == "Extra" || strings.HasPrefix(name, "Page[") || notRead[typ.Name()] != "" {
-				continue // members that this package does not know, or computed
+				continue // unknown members, or computed
 			}
 			if notRead[name] == "" {
 				assert.True(t, isSet, "%s: no file in testdata/shapes sets it", name)
 			} else {
-				assert.False(t, isSet, "%s is set, so it is not one of notRead", name)
+				assert.False(t, isSet, "%s is set; remove it from notRead", name)
 			}
 		}
 	}
 }
 
-// shapeClient is answered with one body, and after it with empty pages.
+// shapeClient returns a client that gets body as its first response, and then empty pages.
 func shapeClient(t *testing.T, body string, opts ...threatconnect.Option) *threatconnect.Client {
 	t.Helper()
 	return shapeClientOf(t, func(*http.Request) string { return body }, opts...)
 }
 
-// shapeClientOf is answered with one body, which depends on the request, and after it with empty pages.
+// shapeClientOf returns a client that gets the result of body as its first response, and then empty pages.
 func shapeClientOf(t *testing.T, body func(*http.Request) string, opts ...threatconnect.Option) *threatconnect.Client {
 	t.Helper()
 	first := func(r *http.Request) (*http.Response, error) { return wiretest.Reply(http.StatusOK, body(r)), nil }
@@ -178,8 +178,8 @@ func shapeClientOf(t *testing.T, body func(*http.Request) string, opts ...threat
 	return c
 }
 
-// leaves counts values, each in one spelling whatever it was: "4.00" and 4 are the same, and so are
-// two spellings of one moment or of one hash.
+// leaves counts values in a normal form: "4.00" and 4 are the same, and so are different spellings of
+// a time or a hash.
 type leaves map[string]int
 
 var shapeDate = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})(?:T([0-9:]{8})(Z|[+-][0-9:]{5})?Z?)?$`)
@@ -279,8 +279,7 @@ func (l leaves) addGo(v reflect.Value) {
 	}
 }
 
-// valueOf is what v holds if it is a value of its own or a pointer to one; an interface is looked
-// into first.
+// valueOf returns the value in v, or nil if v is invalid, an interface or a nil pointer.
 func valueOf(v reflect.Value) any {
 	if !v.IsValid() || v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil
@@ -297,7 +296,7 @@ var (
 	shapeJob       = threatconnect.BatchJob{Owner: "Example Source", Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteAppend}
 )
 
-// shapeCalls has the call that reads each body of testdata/shapes.
+// shapeCalls has the call that reads each body in testdata/shapes.
 var shapeCalls = map[string]shapeCall{
 	"owners_list": read(func(ctx context.Context, c *threatconnect.Client) (*threatconnect.Page[threatconnect.Owner], error) {
 		return c.Owners.List(ctx, nil)

@@ -18,7 +18,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// warnings collects records, without their times.
+// warnings returns a logger, and a function that returns its new records without their times.
 func warnings() (*slog.Logger, func() []string) {
 	var log bytes.Buffer
 	h := slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -55,14 +55,14 @@ func TestTagsThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
 	sent := len(s.Sent)
 	require.NoError(t, c.Tags.Add(t.Context(), threat, "Beispiel Größe", "beispiel größe ", "Beispiel Größe: a", "b"))
 	assert.Len(t, logged(), 2, "once for each tag")
-	assert.Len(t, s.Sent, sent+4, "they are added")
+	assert.Len(t, s.Sent, sent+4, "the tags are added")
 	require.NoError(t, c.Tags.Remove(t.Context(), threat, "Beispiel Größe"))
 	threat.Owner = ""
 	require.NoError(t, c.Tags.Add(t.Context(), threat, "Beispiel Größe", "-x"), "the owner is not known")
 	assert.Equal(t, []string{""}, logged())
 	require.NoError(t, c.InOwner("Beispiel Größe").Tags.Add(t.Context(), threat, "Beispiel Größe"), "the client's owner")
 	assert.Len(t, logged()[0], len(ownerTagRecord+"route=/v2/groups/threats/{}/tags/{}"))
-	require.NoError(t, clientOf(t, s).InOwner("X").Tags.Add(t.Context(), threat, "X"), "nobody listens")
+	require.NoError(t, clientOf(t, s).InOwner("X").Tags.Add(t.Context(), threat, "X"), "there is no logger")
 }
 
 func TestTagsOfAnImportThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
@@ -308,7 +308,7 @@ func TestTasksAndVictimsThatCarryATagOrALabelAreRead(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// carriers is what tags and security labels have in common.
+// carriers has the methods that tags and security labels have in common.
 type carriers interface {
 	Tasks(context.Context, string, *threatconnect.ListOptions) iter.Seq2[*threatconnect.Task, error]
 	Victims(context.Context, string, *threatconnect.ListOptions) iter.Seq2[*threatconnect.Victim, error]
@@ -316,7 +316,7 @@ type carriers interface {
 	Victim(context.Context, string, threatconnect.Resource) (*threatconnect.Victim, error)
 }
 
-// Any name that a tag can have survives the way to the server and back, and is found by it again.
+// Any valid name of a tag survives a round trip to the server, and finds the tag again.
 func FuzzTagsComeBackAsTheyWereSent(f *testing.F) {
 	for _, seed := range []string{"Phishing", "A/B", "..", "T1566.001 - Spearphishing", "\u65e5\u672c\u8a9e", "a,b;c=d", "100%", "{}", "\\", "+ +", strings.Repeat("x", 128)} {
 		f.Add(seed)
@@ -333,7 +333,7 @@ func FuzzTagsComeBackAsTheyWereSent(f *testing.F) {
 		}
 		require.NoError(t, got)
 		assert.Equal(t, want, made.Name)
-		if want == "." || want == ".." { // which no path can hold
+		if want == "." || want == ".." { // not possible in a path
 			require.ErrorIs(t, c.Tags.Delete(ctx, name), threatconnect.ErrValidation)
 			return
 		}

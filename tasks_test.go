@@ -59,7 +59,7 @@ func TestTaskKeepsWhatThePackageDoesNotName(t *testing.T) {
 	assert.Equal(t, "Phishing", got.Tags[0].Name)
 	assert.Equal(t, "v", got.Attributes[0].Value)
 	assert.Empty(t, got.Escalatees)
-	assert.Nil(t, got.Overdue, "what the platform did not say is not false")
+	assert.Nil(t, got.Overdue, "an absent member is not false")
 	assert.Equal(t, time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC), got.ReminderDate)
 	assert.Equal(t, time.Date(2026, 3, 5, 10, 0, 0, 0, time.UTC), got.EscalationDate)
 	assert.Equal(t, "Example Organization", got.Owner.Name)
@@ -158,7 +158,7 @@ func TestTaskThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 		"an unknown status":       {&threatconnect.Task{Name: "n", Status: "Asleep"}, "task status", "Asleep"},
 		"a user without name":     {&threatconnect.Task{Name: "n", Assignees: []threatconnect.User{{FirstName: "Alex"}}}, "task assignee", "Alex"},
 		"a description not UTF-8": {&threatconnect.Task{Name: "n", Description: "\xff"}, "task", ""},
-		"a year that dates lack":  {&threatconnect.Task{Name: "n", DueDate: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, "task", ""},
+		"a year of five digits":   {&threatconnect.Task{Name: "n", DueDate: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, "task", ""},
 		"tags":                    {&threatconnect.Task{Name: "n", Tags: []threatconnect.Tag{{Name: "t"}}}, "task", ""},
 		"attributes":              {&threatconnect.Task{Name: "n", Attributes: []threatconnect.Attribute{{}}}, "task", ""},
 	} {

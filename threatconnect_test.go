@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(killedDir) != "" {
 		os.Exit(beKilled())
 	}
-	debug.SetGCPercent(400) // the heap is small and its garbage large: the default costs a fifth of the time
+	debug.SetGCPercent(400) // the live heap is small and its garbage large: the default costs a fifth of the time
 	goleak.VerifyTestMain(m)
 }
 
@@ -153,10 +153,10 @@ func TestClientFromEnv(t *testing.T) {
 	set(t, "TC_BASE_URL", "https://tc.example/api", "TC_TOKEN_FILE", file, "TC_OWNER", "Example Source")
 	c, err := threatconnect.NewClientFromEnv(threatconnect.WithOwner("Another Source"))
 	require.NoError(t, err)
-	assert.Equal(t, "Another Source", c.Owner(), "options come after the environment")
+	assert.Equal(t, "Another Source", c.Owner(), "options override the environment")
 }
 
-// shown is everything that fmt, JSON and slog make of v.
+// shown returns v as fmt, JSON and slog print it.
 func shown(v any) string {
 	var b strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
@@ -324,7 +324,7 @@ func TestAnHTTPClientWithoutATransportSends(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.Owners.Whoami(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, http.Client{}, *h, "it is as it was")
+	assert.Equal(t, http.Client{}, *h, "it is not changed")
 }
 
 func TestWhatOptionsSend(t *testing.T) {
@@ -338,7 +338,7 @@ func TestWhatOptionsSend(t *testing.T) {
 	assert.Equal(t, "createActivityLog=false", s.Sent[0].URL.RawQuery)
 	assert.Equal(t, "application/json", s.Sent[0].Header.Get("Accept"))
 
-	// An owner is a query value like any other.
+	// An owner is encoded like any other query value.
 	_, err = c.InOwner("A & owner=B").Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{Include: threatconnect.Include{OmitAdditional: true}})
 	require.NoError(t, err)
 	assert.Equal(t, "createActivityLog=false&owner=A%20%26%20owner%3DB&resultLimit=500", s.Sent[1].URL.RawQuery)

@@ -17,7 +17,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// tour is a walk through everything that the API offers, with one client and one server.
+// tour calls everything in the API with one client and one server.
 type tour struct {
 	*testing.T
 	ctx    context.Context
@@ -38,8 +38,8 @@ type tour struct {
 	asset       threatconnect.VictimAsset
 }
 
-// The walk requests every operation of the endpoint table, and the server's own router and signature
-// check say that it was requested and answered.
+// The tour requests every operation of the endpoint table. Only requests that the server verified and
+// answered successfully count.
 func TestTourRequestsEveryOperation(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t,
@@ -67,7 +67,6 @@ func TestTourRequestsEveryOperation(t *testing.T) {
 	require.Empty(t, missing, "operations that were not requested")
 }
 
-// all calls everything.
 func (w *tour) all() {
 	w.owners()
 	w.things()
@@ -93,7 +92,7 @@ func (w *tour) ok(errs ...error) {
 	}
 }
 
-// got returns what a call returned without error.
+// got returns the value of a call that must succeed.
 func got[T any](w *tour) func(v T, err error) T {
 	return func(v T, err error) T {
 		w.Helper()
@@ -102,7 +101,7 @@ func got[T any](w *tour) func(v T, err error) T {
 	}
 }
 
-// some reads a sequence that must hold something.
+// some reads a sequence that must not be empty.
 func some[T any](w *tour, seq iter.Seq2[T, error]) []T {
 	w.Helper()
 	items, err := threatconnect.Collect(seq)
@@ -130,7 +129,7 @@ func (w *tour) owners() {
 	got[threatconnect.User](w)(s.Whoami(w.ctx))
 }
 
-// things makes what the rest of the walk is about.
+// things creates the resources for the rest of the tour.
 func (w *tour) things() {
 	ind, g := w.c.Indicators, w.c.Groups
 	w.host = got[*threatconnect.Host](w)(ind.Hosts.Create(w.ctx, threatconnect.NewHost("tour.example")))
@@ -199,7 +198,7 @@ func (w *tour) groups() {
 	w.ok(s.Publish(w.ctx, w.incident, nil))
 }
 
-// metadata hangs tags, attributes and labels on a resource.
+// metadata attaches tags, attributes and labels to a resource.
 func (w *tour) metadata(r threatconnect.Resource) {
 	w.ok(w.c.Tags.Add(w.ctx, r, "Tour", "Second"), w.c.Tags.Remove(w.ctx, r, "Second"))
 	got[[]threatconnect.Tag](w)(w.c.Tags.On(w.ctx, r))
@@ -215,7 +214,7 @@ func (w *tour) metadata(r threatconnect.Resource) {
 	w.ok(w.c.SecurityLabels.Remove(w.ctx, ref, "TLP:GREEN"), w.c.Attributes.Remove(w.ctx, r, a.ID))
 }
 
-// related lists what belongs to a resource, of all types and of one.
+// related lists the resources related to r, of all types and of one.
 func (w *tour) related(r threatconnect.Resource) {
 	s := w.c.Associations
 	drained(w, s.Groups(w.ctx, r, nil))
@@ -264,7 +263,7 @@ func (w *tour) associations() {
 	w.ok(s.Unlink(w.ctx, w.url, w.host))
 }
 
-// reverse asks what carries a tag and a label.
+// reverse finds the resources with a tag and those with a label.
 func (w *tour) reverse() {
 	tags, labels := w.c.Tags, w.c.SecurityLabels
 	const tag, label = "Tour", "TLP:AMBER"
@@ -398,7 +397,7 @@ func (w *tour) rest() {
 	w.ok(w.tokens.Logs.Send(w.ctx, threatconnect.LogEntry{Message: "hello", Time: time.Now()}))
 }
 
-// deletions takes everything apart again.
+// deletions unlinks and deletes the resources.
 func (w *tour) deletions() {
 	s := w.c.Associations
 	typ, assetID := w.asset.Type(), w.asset.Meta().ID

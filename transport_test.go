@@ -29,12 +29,12 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// proxyAt is the Proxy function of a transport.
+// proxyAt returns a Proxy function for a transport.
 func proxyAt(proxy string) func(*http.Request) (*url.URL, error) {
 	return func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
 }
 
-// TestThreatPlainHTTP has each way that leads from an http:// base URL on loopback to another machine.
+// TestThreatPlainHTTP checks each way in which a request over plain HTTP could reach another machine.
 func TestThreatPlainHTTP(t *testing.T) {
 	t.Parallel()
 	const local, remote = "http://localhost:9/api", "http://203.0.113.5:3128"
@@ -84,11 +84,11 @@ func TestThreatPlainHTTP(t *testing.T) {
 		}
 	}
 
-	// A Proxy function can change its mind.
+	// A Proxy function may change its result.
 	var asked atomic.Int32
 	h := &http.Client{Transport: &http.Transport{
 		Proxy: func(*http.Request) (*url.URL, error) {
-			if asked.Add(1) <= 2 { // when the client and the trigger are made
+			if asked.Add(1) <= 2 { // while the client and the trigger are created
 				return nil, nil
 			}
 			return url.Parse(remote)
@@ -109,7 +109,7 @@ func TestThreatPlainHTTP(t *testing.T) {
 	require.EqualValues(t, 5, asked.Load(), "no retries")
 }
 
-// Package net/http reads the environment once per process, so that this is another one.
+// Package net/http reads the environment once per process, so the test starts a process.
 func TestAProxyOfTheEnvironmentIsNotForLoopback(t *testing.T) {
 	t.Parallel()
 	if base := os.Getenv("TEST_LOOPBACK_BASE"); base != "" {
@@ -127,7 +127,7 @@ func TestAProxyOfTheEnvironmentIsNotForLoopback(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 }
 
-// TestThreatTLS has each way to give a TLS configuration, and servers that none of them may speak to.
+// TestThreatTLS checks each way to set a TLS configuration, with unsafe configurations and unsafe servers.
 func TestThreatTLS(t *testing.T) {
 	t.Parallel()
 	verify := func(tls.ConnectionState) error { return nil }
@@ -169,7 +169,7 @@ func TestThreatTLS(t *testing.T) {
 		}
 		low := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10}
 		call, err := door(old, low)
-		if name == "WithTLSConfig" { // it raises the version in a copy
+		if name == "WithTLSConfig" { // which raises the version in a copy
 			require.NoError(t, err)
 			require.ErrorContains(t, call(t.Context()), "protocol version")
 		} else {
@@ -193,7 +193,7 @@ func TestThreatTLS(t *testing.T) {
 	}
 }
 
-// TestClientsOfATransportInUse makes clients while a transport sends its first request. It is for the race detector.
+// TestClientsOfATransportInUse creates clients while their transport sends its first request, for the race detector.
 func TestClientsOfATransportInUse(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.NotFoundHandler())
@@ -215,14 +215,14 @@ func TestClientsOfATransportInUse(t *testing.T) {
 	wg.Wait()
 }
 
-// whoamiOf returns a call of a client with an option.
+// whoamiOf returns a Whoami call of a client with the option.
 func whoamiOf(base string, option threatconnect.Option) (func(context.Context) error, error) {
 	c, err := threatconnect.NewClient(base, threatconnect.Token("APIV2:t0k3n"), option, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 	return func(ctx context.Context) error { _, err := c.Owners.Whoami(ctx); return err }, err
 }
 
-// TestThreatCredentialsStayAtTheBaseURL makes every call to a platform that points elsewhere in all ways
-// that HTTP and its own answers have.
+// TestThreatCredentialsStayAtTheBaseURL checks that no response can direct credentials elsewhere. The platform
+// points elsewhere in all ways that HTTP and the API have.
 func TestThreatCredentialsStayAtTheBaseURL(t *testing.T) {
 	t.Parallel()
 	places := []string{"https://evil.example/api/v2/whoami", "//evil.example/api/", "https://tc.example:8443/api/", "http://tc.example/api/", "https://tc.example/other", "/other", "../../other", "https://tc.example.evil.example/api/"}
@@ -266,7 +266,7 @@ func TestThreatCredentialsStayAtTheBaseURL(t *testing.T) {
 	}
 	require.Greater(t, total, 500)
 
-	// Do sends below the base URL, or refuses.
+	// Do sends requests below the base URL, or refuses them.
 	refused := []string{"", "v2/whoami", "https://evil.example/", "http:/evil", "/v2/../../other", "/../x", "/v2/%2e%2e/%2E%2E/x", "/v2/.%2e/x", "/v2/./x", "/v2/..", "/v2/whoami?a=b", "/v2/whoami#x", `/v2\..\x`, "/v2/a b", "/v2/%", "/v2/%zz", "/v2/\r\nHost: evil.example", "/v2/é", "/v2/@evil.example:443 HTTP/1.1"}
 	sent := []string{"/v2/whoami", "//evil.example/x", "///x", "//", "/v2/@evil.example", "/@evil.example/", "/:443/", "/v2/https:%2F%2Fevil.example", "/v2/%2f..%2f..%2fx", "/v2/..x/...", "/v2/;/x"}
 	for _, p := range append(slices.Clone(refused), sent...) {
@@ -310,7 +310,7 @@ func TestThreatCredentialsStayAtTheBaseURL(t *testing.T) {
 
 const proxyPassword = "pr0xy-Passw0rd"
 
-// tunnel is a proxy that connects whoever knows its password to one address, whatever was asked for.
+// tunnel is a proxy that connects clients with its password to one address, whatever they ask for.
 type tunnel struct {
 	to      string
 	mu      sync.Mutex
@@ -438,11 +438,11 @@ func TestASOCKSProxyThatRefuses(t *testing.T) {
 		if _, err := conn.Read(buf); err != nil {
 			return
 		}
-		_, _ = conn.Write([]byte{5, 2}) // it wants a password
+		_, _ = conn.Write([]byte{5, 2}) // requires a password
 		if _, err := conn.Read(buf); err != nil {
 			return
 		}
-		_, _ = conn.Write([]byte{1, 1}) // and not this one
+		_, _ = conn.Write([]byte{1, 1}) // refuses the password
 	})
 	addr := strings.TrimSuffix(strings.TrimPrefix(base, "http://"), "/api")
 	_, err := newClient(t, "https://tc.example/api", threatconnect.WithProxy("socks5://user:"+proxyPassword+"@"+addr)).Owners.Whoami(soon(t))
@@ -544,8 +544,8 @@ func TestTheProxyOfAClient(t *testing.T) {
 	}
 }
 
-// Package net/http reads the environment once per process, so each case is a process. It refuses HTTP_PROXY where a
-// client could set it, in a CGI program.
+// Package net/http reads the environment once per process, so each case is a process. It refuses HTTP_PROXY in CGI
+// programs, where a client could set it.
 func TestTheProxyOfAClientIsThatOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("TEST_PROXY_OF") != "" {

@@ -58,8 +58,8 @@ func TestPatternsOfAnIndicatorType(t *testing.T) {
 	}
 }
 
-// What comes out of a mixed list can be used as it is, whatever its type: the types of the instance
-// are read when the first one is needed, and only then.
+// Custom indicators from mixed lists can be used as resources, whatever their type. A client reads the
+// types of the instance once, when it first needs one.
 func TestCustomIndicatorsOfMixedListsAreResources(t *testing.T) {
 	t.Parallel()
 	wallet := threatconnecttest.IndicatorType{Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"}}
@@ -292,10 +292,10 @@ func TestFileOccurrencesOnTheWire(t *testing.T) {
 	)
 	on, err := c.FileOccurrences.On(t.Context(), relatedFile)
 	require.NoError(t, err)
-	require.Len(t, on, 1, "a single object stands for a list of one")
+	require.Len(t, on, 1, "a single object is a list of one")
 	assert.Equal(t, "/tmp", on[0].Path)
 	_, err = c.FileOccurrences.Add(t.Context(), relatedFile, threatconnect.FileOccurrence{FileName: "a b", Date: on[0].Date})
-	require.ErrorIs(t, err, threatconnect.ErrServer, "adding is not repeated")
+	require.ErrorIs(t, err, threatconnect.ErrServer, "Add is not retried")
 	_, err = c.FileOccurrences.Update(t.Context(), relatedFile, 7, threatconnect.FileOccurrenceUpdate{Path: new("/var")})
 	require.NoError(t, err)
 	_, err = c.FileOccurrences.Update(t.Context(), relatedFile, 7, threatconnect.FileOccurrenceUpdate{FileName: new(""), Date: new(time.Time)})

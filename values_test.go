@@ -26,7 +26,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// rawRequest is a request as its bytes say, taken apart by code that shares nothing with the client.
+// rawRequest is a request parsed from its bytes by code that shares nothing with the client.
 type rawRequest struct {
 	method, target string
 	path           []string // decoded segments below /api
@@ -35,8 +35,8 @@ type rawRequest struct {
 	body           []byte
 }
 
-// rawTap stands before a test server: it writes every request as a connection would carry it, takes
-// the bytes apart, and hands the request on.
+// rawTap is a transport in front of a test server. It writes each request as bytes, parses them, and
+// passes the request on.
 type rawTap struct {
 	srv  *threatconnecttest.Server
 	sent []rawRequest
@@ -92,7 +92,7 @@ func readRaw(from io.Reader) (r rawRequest, err error) {
 	return r, errors.Join(err, e, e2)
 }
 
-// at returns what stands in the body under a list of keys and indexes.
+// at returns the string at a path of keys and indexes in the JSON body.
 func (r *rawRequest) at(path ...any) string {
 	var v any
 	if json.Unmarshal(r.body, &v) != nil {
@@ -115,22 +115,22 @@ func (r *rawRequest) at(path ...any) string {
 	return s
 }
 
-// signed reports whether the signature is that of the bytes of the request line.
+// signed reports whether the signature matches the bytes of the request.
 func (r *rawRequest) signed(id, secret string) bool {
 	mac := hmac.New(sha256.New, []byte(secret))
-	_, _ = io.WriteString(mac, r.target+":"+r.method+":"+r.header["Timestamp"]) // a hash takes everything
+	_, _ = io.WriteString(mac, r.target+":"+r.method+":"+r.header["Timestamp"]) // a hash never fails
 	return r.header["Authorization"] == "TC "+id+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// kindOfValue is a place that a value from outside can go to.
+// kindOfValue is a place in a request that takes a value from outside.
 type kindOfValue struct {
 	name  string
-	route string // what the server must take the request for
-	// send sends v, and returns what the server's answer says that it is; "" when it says nothing.
+	route string // the route that the server must find; "" for any
+	// send sends v and returns the value in the response, or "" if the response does not contain it.
 	send func(ctx context.Context, c *threatconnect.Client, v string) (string, error)
-	// want is the form in which v must arrive; nil is v as it is, unless it is empty.
+	// want returns the form in which v must arrive. If it is nil, v may arrive with or without space around it.
 	want func(v string) (string, error)
-	at   func(r *rawRequest) string // where it must be
+	at   func(r *rawRequest) string // returns the value in the request
 }
 
 func inPath(n int) func(*rawRequest) string {
@@ -145,12 +145,12 @@ func inBody(path ...any) func(*rawRequest) string {
 	return func(r *rawRequest) string { return r.at(path...) }
 }
 
-// said makes a sender of a method that returns nothing but an error.
+// said returns a send function for a method that returns only an error.
 func said(f func(ctx context.Context, c *threatconnect.Client, v string) error) func(context.Context, *threatconnect.Client, string) (string, error) {
 	return func(ctx context.Context, c *threatconnect.Client, v string) (string, error) { return "", f(ctx, c, v) }
 }
 
-// typedKinds are the two ways to name an indicator of a type: in the body of a new one, and in the
+// typedKinds returns the two places for an indicator's value: the body of a new indicator, and the
 // path.
 func typedKinds[T threatconnect.Indicator](name, branch, field string, s func(*threatconnect.Client) threatconnect.TypedIndicators[T],
 	build func(string) T, want func(string) (string, error),
@@ -177,7 +177,7 @@ func typedKinds[T threatconnect.Indicator](name, branch, field string, s func(*t
 			},
 			func(v string) (string, error) {
 				if v == "deleted" {
-					return "", threatconnect.ErrValidation // it is where the deleted ones are listed
+					return "", threatconnect.ErrValidation // the path of the list of deleted indicators
 				}
 				return want(v)
 			},
@@ -341,10 +341,10 @@ func kindsOfValues() []kindOfValue {
 	)
 }
 
-// verbatim is the rule of values that arrive as they are, or are refused.
+// verbatim is the rule of values that arrive unchanged or are refused.
 func verbatim(v string) (string, error) { return v, nil }
 
-// hostileValues are values that other clients are known to get wrong, and some of every kind.
+// hostileValues returns values of each kind, and values that other clients are known to get wrong.
 func hostileValues() []string {
 	return []string{
 		"www.example.com", "http://example.com/a?b=c#d%2F%252f", "192.0.2.1", "2001:db8::1", "2001:db8::/32", "AS64496", "bad@example.com", "D41D8CD98F00B204E9800998ECF8427E", `HKEY_USERS\x : a : REG_SZ`,
@@ -357,7 +357,7 @@ func hostileValues() []string {
 
 func TestEveryKindOfValueArrivesOrIsRefused(t *testing.T) {
 	t.Parallel()
-	const typical = 9 // values that make every kind arrive
+	const typical = 9 // values that include a valid one for each kind
 	step := max(1, scaletest.Stride()/5)
 	for n, k := range kindsOfValues() {
 		t.Run(k.name, func(t *testing.T) {
@@ -381,9 +381,9 @@ func FuzzThreatValuesArriveAsSigned(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint, v string) { kinds[kind%uint(len(kinds))].check(t, v) })
 }
 
-// check sends v and reports whether it arrived. What was signed, what the bytes say, what the server
-// took them for and what it answered must agree; what is refused must be a *ValidationError, and
-// nothing may have been sent.
+// check sends v and reports whether it arrived. The signature, the bytes on the wire, the server's
+// reading and its response must agree. A refusal must be a *ValidationError, and nothing may have been
+// sent.
 func (k *kindOfValue) check(t *testing.T, v string) bool {
 	t.Helper()
 	srv := threatconnecttest.NewT(t)
@@ -418,7 +418,7 @@ func (k *kindOfValue) check(t *testing.T, v string) bool {
 	require.True(t, raw.signed(srv.AccessID(), srv.SecretKey()), "the signature is not that of the bytes of %s %q", k.name, v)
 	require.Equal(t, want, k.at(raw), "%s %q in the bytes", k.name, v)
 	got := srv.Requests()[0]
-	require.True(t, got.Verified, "the server does not take the signature of %s %q", k.name, v)
+	require.True(t, got.Verified, "the server refuses the signature of %s %q", k.name, v)
 	if k.route != "" {
 		require.Equal(t, k.route, got.Route, "%s %q", k.name, v)
 	}
@@ -442,7 +442,7 @@ const disputedRules = threatconnecttest.OddityEventDateRequired | threatconnectt
 	threatconnecttest.OddityDataStoreNeedsToken | threatconnecttest.OddityBareIndicatorLinks | threatconnecttest.OddityIDsOfEveryOwner |
 	threatconnecttest.OddityExactTypeNames
 
-// The client works with both readings of every rule about which the documentation and live tests
+// The client works with both readings of each rule on which the documentation and live tests
 // disagree.
 func TestEitherReadingOfDisputedRules(t *testing.T) {
 	t.Parallel()

@@ -143,9 +143,9 @@ func TestNothingOfAVictimStandsInAnError(t *testing.T) {
 	assert.NotContains(t, err.Error(), "Example Inc")
 }
 
-// victimAssetKinds are the five kinds as they stand on the wire.
+// victimAssetKinds has the five kinds of assets and their forms on the wire.
 var victimAssetKinds = []struct {
-	asset                threatconnect.VictimAsset // without id
+	asset                threatconnect.VictimAsset // without ID
 	branch, entity, body string
 }{
 	{&threatconnect.VictimEmailAddress{Address: "jo@example.com", AddressType: "Work"}, "emailAddresses", "victimEmailAddress", `{"address":"jo@example.com","addressType":"Work"}`},
@@ -155,7 +155,7 @@ var victimAssetKinds = []struct {
 	{&threatconnect.VictimWebSite{URL: "https://example.com/jo"}, "webSites", "victimWebSite", `{"webSite":"https://example.com/jo"}`},
 }
 
-// assetUpdate returns an update that sets every field of an asset to what it is.
+// assetUpdate returns an update that sets every field of an asset to its current value.
 func assetUpdate(asset threatconnect.VictimAsset) threatconnect.VictimAssetUpdate {
 	switch a := asset.(type) {
 	case *threatconnect.VictimEmailAddress:

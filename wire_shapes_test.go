@@ -18,7 +18,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// everyShape has each oddity of the test server alone, all of them, and none.
+// everyShape returns each oddity of the test server alone, all together, and none.
 func everyShape() map[string]threatconnecttest.Oddity {
 	sets := map[string]threatconnecttest.Oddity{"none": 0, "all": threatconnecttest.OddityAll}
 	for bit := threatconnecttest.Oddity(1); bit < threatconnecttest.OddityAll; bit <<= 1 {
@@ -27,7 +27,7 @@ func everyShape() map[string]threatconnecttest.Oddity {
 	return sets
 }
 
-// uploadBodies returns the files that the server was sent.
+// uploadBodies returns the batch files that the server received.
 func uploadBodies(srv *threatconnecttest.Server) (all []string) {
 	for _, r := range srv.Requests() {
 		if r.Route == "/v2/batch/{id}" && r.Method == http.MethodPost {
@@ -37,8 +37,8 @@ func uploadBodies(srv *threatconnecttest.Server) (all []string) {
 	return all
 }
 
-// TestImportsEndAlikeInEveryShapeOfTheWire imports what goes through all answers of the batch API: a
-// file that is too large, errors of items of all kinds, a document's content.
+// TestImportsEndAlikeInEveryShapeOfTheWire imports items that cause all kinds of responses of the batch API: a
+// file that is too large, item errors of all kinds, and the content of a document.
 func TestImportsEndAlikeInEveryShapeOfTheWire(t *testing.T) {
 	t.Parallel()
 	for name, shape := range everyShape() {
@@ -125,7 +125,7 @@ func TestAJobThatIsDoneAtOnceTellsItsCounts(t *testing.T) {
 		st, err := srv.Client().Batch.CreateAndUpload(t.Context(), appendJob(), strings.NewReader(file))
 		require.NoError(t, err, name)
 		assert.Equal(t, threatconnect.BatchStatus{State: threatconnect.JobCompleted, Success: 1, Errors: 1, SuccessIndicators: 1, ErrorIndicators: 1}, *st,
-			"%s: there is no id to ask for the errors by", name)
+			"%s: there is no ID to read the errors with", name)
 
 		large := strings.NewReader(file + strings.Repeat(" ", 1000))
 		st, err = srv.Client().Batch.CreateAndUpload(t.Context(), appendJob(), large)
@@ -148,7 +148,7 @@ func TestAssociationsAloneAreImportedAndTheirErrorsTold(t *testing.T) {
 		require.NoError(t, err)
 		addAll(t, w, link("x-1", "x-2"), link("x-3", "x-1"), link("x-2", "x-nowhere"), link("x-2", "x-1"))
 		err = w.Close(t.Context())
-		assert.Equal(t, []string{"2 Association : 0x1007"}, failures(t, err), "also where the sum of errors says that there is none")
+		assert.Equal(t, []string{"2 Association : 0x1007"}, failures(t, err), "even if the total number of errors is 0")
 		assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 2, Failed: 1}, w.Stats().Associations)
 		assert.EqualValues(t, 1, w.Stats().Duplicates)
 		g, _ := srv.Group("x-1")
@@ -177,7 +177,7 @@ func TestFilesHoldTheirListsInOrder(t *testing.T) {
 	}
 }
 
-// The list of associations needs a newer platform, so that it is used only where nothing else would do.
+// The list of associations requires a newer platform, so it is used only if nothing else works.
 func TestGroupsThatComeFirstNeedNoAssociations(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithRecordedBodies(1<<20))
@@ -193,7 +193,7 @@ func TestGroupsThatComeFirstNeedNoAssociations(t *testing.T) {
 	bodies := uploadBodies(srv)
 	assert.Len(t, bodies, 5)
 	for _, body := range bodies {
-		assert.True(t, strings.HasSuffix(body, "]}"), "it was recorded whole")
+		assert.True(t, strings.HasSuffix(body, "]}"), "the body was recorded completely")
 		assert.NotContains(t, body, `"association":`)
 	}
 	for _, h := range srv.Indicators(batchOwner) {
@@ -203,7 +203,7 @@ func TestGroupsThatComeFirstNeedNoAssociations(t *testing.T) {
 	assert.ElementsMatch(t, []string{"x-2", "x-3"}, g.Groups)
 }
 
-// Groups that are all connected with each other need not stand in one file.
+// Groups that are all connected need not be in the same file.
 func TestJobsKeepTheirLimitsWhateverIsConnected(t *testing.T) {
 	t.Parallel()
 	const groups = 40
@@ -273,7 +273,7 @@ func TestContentsWaitForAnEndThatIsSeen(t *testing.T) {
 		var b *threatconnect.BatchError
 		require.ErrorAs(t, err, &b)
 		assert.Equal(t, []int64{1}, b.Jobs)
-		assert.Empty(t, uploads(srv), "whether there is a document is not known")
+		assert.Empty(t, uploads(srv), "whether the document exists is unknown")
 		assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unprocessed: 1}, w.Stats().Contents)
 		assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unknown: 1}, w.Stats().Groups)
 	})
@@ -318,7 +318,7 @@ func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
 		_, err = srv.Client().Batch.CreateAndUpload(t.Context(), cfg, strings.NewReader(`{}`))
 		require.ErrorIs(t, err, c.kind, name)
 		require.ErrorContains(t, err, c.hint, name)
-		assert.Len(t, srv.Requests(), 2, "%s: waiting does not help", name)
+		assert.Len(t, srv.Requests(), 2, "%s: there are no retries", name)
 	}
 	wrong := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified)).ClientAs(threatconnect.HMAC("some-id", "wrong"))
 	_, err := wrong.Batch.Create(t.Context(), appendJob())
