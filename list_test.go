@@ -19,8 +19,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// tagPages is a platform with a list of hosts.
-type tagPages struct {
+// hostPages is a platform with a list of hosts.
+type hostPages struct {
 	mu     sync.Mutex
 	asked  []string                            // resultStart+resultLimit
 	answer func(start, limit int) (int, []int) // resultCount or -1, and the numbers of the hosts
@@ -28,7 +28,7 @@ type tagPages struct {
 	queries []url.Values
 }
 
-func (p *tagPages) RoundTrip(req *http.Request) (*http.Response, error) {
+func (p *hostPages) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := req.Context().Err(); err != nil {
@@ -68,7 +68,7 @@ func span(start, limit, n int) []int {
 	return s
 }
 
-func hosts(t *testing.T, p *tagPages, o threatconnect.ListOptions) ([]*threatconnect.Host, error) {
+func hosts(t *testing.T, p *hostPages, o threatconnect.ListOptions) ([]*threatconnect.Host, error) {
 	t.Helper()
 	return untilError(clientOf(t, p).Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: o}))
 }
@@ -99,7 +99,7 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &tagPages{answer: tc.answer}
+			p := &hostPages{answer: tc.answer}
 			got, err := hosts(t, p, threatconnect.ListOptions{Start: tc.start, Limit: 10})
 			require.NoError(t, err)
 			assert.Equal(t, tc.asked, strings.Join(p.asked, " "))
@@ -132,7 +132,7 @@ func TestListsThatDoNotSayHowLongTheyAre(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &tagPages{answer: func(start, limit int) (int, []int) { return -1, tc.answer(start, limit) }}
+			p := &hostPages{answer: func(start, limit int) (int, []int) { return -1, tc.answer(start, limit) }}
 			got, err := hosts(t, p, threatconnect.ListOptions{Limit: tc.limit})
 			require.NoError(t, err)
 			assert.Equal(t, tc.asked, strings.Join(p.asked, " "))
@@ -140,7 +140,7 @@ func TestListsThatDoNotSayHowLongTheyAre(t *testing.T) {
 			for i, h := range got {
 				assert.Equal(t, fmt.Sprintf("h%d.example", i), h.HostName)
 			}
-			p = &tagPages{answer: p.answer}
+			p = &hostPages{answer: p.answer}
 			got, err = hosts(t, p, threatconnect.ListOptions{Limit: tc.limit, Ahead: 4})
 			require.NoError(t, err)
 			assert.Len(t, got, tc.want)
@@ -180,8 +180,8 @@ func TestAnEmptyPageIsNotTheEndOfALongerList(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var p *tagPages
-			p = &tagPages{answer: func(start, limit int) (int, []int) { return tc.answer(len(p.asked)-1, start, limit) }}
+			var p *hostPages
+			p = &hostPages{answer: func(start, limit int) (int, []int) { return tc.answer(len(p.asked)-1, start, limit) }}
 			got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
 			assert.Equal(t, tc.asked, strings.Join(p.asked, " "))
 			assert.Len(t, got, tc.want, "the items before the empty page")
@@ -213,7 +213,7 @@ func TestForeignAnswersEndNoList(t *testing.T) {
 		for _, ahead := range []int{0, 4} {
 			t.Run(fmt.Sprintf("%s, ahead %d", name, ahead), func(t *testing.T) {
 				t.Parallel()
-				p := &tagPages{answer: func(s, l int) (int, []int) { return map[bool]int{true: 10_000, false: -1}[s == 0], span(s, l, 10_000) }}
+				p := &hostPages{answer: func(s, l int) (int, []int) { return map[bool]int{true: 10_000, false: -1}[s == 0], span(s, l, 10_000) }}
 				rt := wiretest.Func(func(r *http.Request) (*http.Response, error) {
 					if start, _ := strconv.Atoi(r.URL.Query().Get("resultStart")); start >= 1000 {
 						return step(r)
@@ -264,7 +264,7 @@ func TestNotFoundIsNotTheEndOfAList(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &tagPages{answer: func(s, l int) (int, []int) { return -1, span(s, l, 500) }}
+			p := &hostPages{answer: func(s, l int) (int, []int) { return -1, span(s, l, 500) }}
 			rt := wiretest.Func(func(r *http.Request) (*http.Response, error) {
 				if start, _ := strconv.Atoi(r.URL.Query().Get("resultStart")); start > 0 {
 					return wiretest.Reply(404, missing), nil
@@ -301,7 +301,7 @@ func TestALiveScoreDoesNotHideARepeatedPage(t *testing.T) {
 func TestAPageThatRepeatsForEverEndsTheList(t *testing.T) {
 	t.Parallel()
 	for count, asked := range map[int]string{-1: "0+10 10+10 0+9", 1000: "0+10 10+10"} {
-		p := &tagPages{answer: func(_, l int) (int, []int) { return count, span(0, l, 10) }}
+		p := &hostPages{answer: func(_, l int) (int, []int) { return count, span(0, l, 10) }}
 		got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
 		require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 		assert.ErrorContains(t, err, "the same page twice")
@@ -314,7 +314,7 @@ func TestAPageThatRepeatsForEverEndsTheList(t *testing.T) {
 // too. The platform ignores the limit and advances only once.
 func TestAPageThatRepeatsBehindOthersIsNoWholeList(t *testing.T) {
 	t.Parallel()
-	p := &tagPages{answer: func(start, _ int) (int, []int) { return -1, span(min(start, 10), 10, 100) }}
+	p := &hostPages{answer: func(start, _ int) (int, []int) { return -1, span(min(start, 10), 10, 100) }}
 	got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
 	require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 	assert.Len(t, got, 20)
@@ -323,7 +323,7 @@ func TestAPageThatRepeatsBehindOthersIsNoWholeList(t *testing.T) {
 
 func TestAheadIsNotSent(t *testing.T) {
 	t.Parallel()
-	p := &tagPages{answer: func(start, limit int) (int, []int) { return 95, span(start, limit, 95) }}
+	p := &hostPages{answer: func(start, limit int) (int, []int) { return 95, span(start, limit, 95) }}
 	got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10, Ahead: 4})
 	require.NoError(t, err)
 	require.Len(t, got, 95)
@@ -348,7 +348,7 @@ func TestAheadIsNotSent(t *testing.T) {
 
 func TestListOptionsOutOfRange(t *testing.T) {
 	t.Parallel()
-	p := &tagPages{}
+	p := &hostPages{}
 	c := clientOf(t, p)
 	for _, o := range []threatconnect.ListOptions{{Start: -1}, {Limit: -1}, {Limit: 10_001}} {
 		_, err := hosts(t, p, o)
@@ -419,7 +419,7 @@ func TestALimitThatThePlatformRefusesIsSaid(t *testing.T) {
 	assert.Equal(t, 2, s.Count(), "the limit is not reduced automatically")
 
 	// Pages that the platform cuts without an error are followed.
-	p := &tagPages{answer: func(start, limit int) (int, []int) { return 1200, span(start, min(limit, 500), 1200) }}
+	p := &hostPages{answer: func(start, limit int) (int, []int) { return 1200, span(start, min(limit, 500), 1200) }}
 	got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10_000})
 	require.NoError(t, err)
 	assert.Len(t, got, 1200)
@@ -448,7 +448,7 @@ func TestOnePage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			page, err := clientOf(t, &tagPages{answer: tc.answer}).Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Start: tc.start, Limit: tc.limit}})
+			page, err := clientOf(t, &hostPages{answer: tc.answer}).Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Start: tc.start, Limit: tc.limit}})
 			require.NoError(t, err)
 			require.NotNil(t, page.Items)
 			assert.Len(t, page.Items, tc.items)
@@ -493,8 +493,8 @@ func TestItemsOfABrokenAttemptAreForgotten(t *testing.T) {
 
 func TestSequences(t *testing.T) {
 	t.Parallel()
-	newPages := func() *tagPages {
-		return &tagPages{answer: func(s, l int) (int, []int) { return 25, span(s, l, 25) }}
+	newPages := func() *hostPages {
+		return &hostPages{answer: func(s, l int) (int, []int) { return 25, span(s, l, 25) }}
 	}
 	t.Run("nothing is asked for before the range", func(t *testing.T) {
 		t.Parallel()
@@ -526,7 +526,7 @@ func TestSequences(t *testing.T) {
 	})
 	t.Run("deleted ones at the same time", func(t *testing.T) {
 		t.Parallel()
-		p := &tagPages{answer: func(s, l int) (int, []int) { return 25, span(s, l, 25) }}
+		p := &hostPages{answer: func(s, l int) (int, []int) { return 25, span(s, l, 25) }}
 		seq := clientOf(t, p).Indicators.Hosts.Deleted(t.Context(), &threatconnect.DeletedOptions{ListOptions: threatconnect.ListOptions{Limit: 10}})
 		var wg sync.WaitGroup
 		for range 4 {

@@ -20,7 +20,6 @@ import (
 )
 
 // contentWorld returns a server, a client, and a document on the server.
-
 func contentWorld(t *testing.T, fields map[string]string, opts ...threatconnecttest.Option) (*threatconnecttest.Server, *threatconnect.Client, threatconnecttest.GroupRecord) {
 	t.Helper()
 	srv := threatconnecttest.NewT(t, opts...)
