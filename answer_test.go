@@ -24,7 +24,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// sentinels are all errors that an answer can match.
+// sentinels lists all errors that a response can match.
 var sentinels = []error{
 	threatconnect.ErrBadRequest, threatconnect.ErrUnauthorized, threatconnect.ErrForbidden, threatconnect.ErrNotFound, threatconnect.ErrRateLimited, threatconnect.ErrServer,
 	threatconnect.ErrUnavailable, threatconnect.ErrSignature, threatconnect.ErrClockSkew, threatconnect.ErrTokenRefused, threatconnect.ErrOwnerRefused, threatconnect.ErrExists,
@@ -114,7 +114,7 @@ func TestAWrongSecretIsRefusedOnce(t *testing.T) {
 		err := call(t.Context(), srv.ClientAs(threatconnect.HMAC(srv.AccessID(), "wr0ng-secret"), threatconnect.WithOwner("Example Source")))
 		require.ErrorIs(t, err, threatconnect.ErrSignature, name)
 		require.ErrorIs(t, err, threatconnect.ErrUnauthorized, name)
-		assert.Len(t, srv.Requests(), before+1, "%s is not tried again", name)
+		assert.Len(t, srv.Requests(), before+1, "%s is not retried", name)
 		assert.NotContains(t, err.Error(), "wr0ng")
 		assert.NotContains(t, err.Error(), srv.SecretKey())
 	}
@@ -135,7 +135,8 @@ func TestAHugeMessageIsCut(t *testing.T) {
 	}
 }
 
-// TestForeignTextIsNotShown repeats a call's value in spellings that no search for the value would find.
+// TestForeignTextIsNotShown has responses that repeat a value of the request in spellings that a search for the
+// value would not find.
 func TestForeignTextIsNotShown(t *testing.T) {
 	t.Parallel()
 	for echo, get := range map[string]func(c *threatconnect.Client) error{
@@ -176,7 +177,7 @@ func TestForeignTextIsNotShown(t *testing.T) {
 			"a text":          wiretest.Answer(400, "The value "+echo+" is bad", "Content-Type", "text/plain"),
 			"the value only":  wiretest.Answer(400, echo),
 			"in a sentence":   wiretest.Answer(400, "Please enter a valid "+echo),
-			"in more":         wiretest.Answer(503, "API access has not been licensed for this system, "+echo),
+			"after a message": wiretest.Answer(503, "API access has not been licensed for this system, "+echo),
 			"a page":          wiretest.Answer(404, "<html>"+echo, "Content-Type", "text/html"),
 			"a redirect":      wiretest.Answer(302, "", "Location", "https://"+strings.Map(letters, echo)+".example/"),
 			"a content type":  wiretest.Answer(200, "{", "Content-Type", "text/"+strings.Map(letters, echo)),
@@ -200,7 +201,7 @@ func TestForeignTextIsNotShown(t *testing.T) {
 				out += shown(api.Foreign) + shown(*api) + shown(map[string]any{"foreign": api.Foreign, "err": api}) + shown([]any{api})
 			}
 			for _, form := range []string{echo, strings.Map(letters, echo), fmt.Sprintf("%x", echo), "evil"} {
-				if len(form) > 4 { // what is shorter is a part of other words and numbers as well
+				if len(form) > 4 { // shorter forms also occur in other words and numbers
 					assert.NotContains(t, strings.ToLower(out), strings.ToLower(form), "%s: %q is shown", name, form)
 				}
 			}
@@ -212,7 +213,7 @@ func TestForeignTextIsNotShown(t *testing.T) {
 	}
 }
 
-// letters is for [strings.Map].
+// letters is a mapping for [strings.Map] that drops everything except a to z.
 func letters(r rune) rune {
 	if r < 'a' || r > 'z' {
 		return -1
@@ -220,7 +221,7 @@ func letters(r rune) rune {
 	return r
 }
 
-// TestWordsOfAValueDecideNothing has a platform that repeats values which are sentences of its own.
+// TestWordsOfAValueDecideNothing has a platform that repeats values that equal its own messages.
 func TestWordsOfAValueDecideNothing(t *testing.T) {
 	t.Parallel()
 	for _, v := range []string{"x already exists", "a File with this MD5 already exists", "API access has not been licensed for this system", "Timestamp out of acceptable time range", "Signature data did not match expected result",
@@ -237,10 +238,10 @@ func TestWordsOfAValueDecideNothing(t *testing.T) {
 			}
 			s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy: "+message), wiretest.Answer(200, `{"status":"Success","data":{"mutex":{"id":1}}}`)}}
 			_, err := clientOf(t, s, quick).Indicators.Mutexes.Get(t.Context(), v, nil)
-			require.NoError(t, err, "a value stops no retry: %q", message)
+			require.NoError(t, err, "a value does not prevent a retry: %q", message)
 		}
 	}
-	// A sentence with a status that it does not come with is not the platform's either.
+	// A known message with an unexpected status is not from the platform either.
 	_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(503, "The tag already exists"), wiretest.Answer(200, whoami)}}, quick).Owners.Whoami(t.Context())
 	require.NoError(t, err)
 	assert.NotErrorIs(t, &threatconnect.APIError{StatusCode: 503, Message: "The tag already exists"}, threatconnect.ErrExists)
@@ -280,7 +281,7 @@ func TestAnErrorMatchesByItsFields(t *testing.T) {
 	}
 }
 
-// TestAnErrorAboutALongValueIsCheap is not parallel: it measures what the process allocates.
+// TestAnErrorAboutALongValueIsCheap is not parallel because it measures the allocations of the process.
 func TestAnErrorAboutALongValueIsCheap(t *testing.T) {
 	const size = 500_000
 	text := strings.Repeat("evil ", size/5)
@@ -290,7 +291,7 @@ func TestAnErrorAboutALongValueIsCheap(t *testing.T) {
 	_, err := c.Attributes.Add(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 7}, threatconnect.Attribute{Type: "Description", Value: text})
 	runtime.ReadMemStats(&after)
 	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
-	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(10*size), "the body, as it grows, and little more")
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(10*size), "memory for the growing body, and little more")
 }
 
 func FuzzErrorsAreFitToBeShown(f *testing.F) {
@@ -347,16 +348,14 @@ func TestAURLOf8KBIsSentAndFoundAgain(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, v, got.Text)
 	}
-	// The error distinguishes a proxy that refuses such a line from the platform.
+	// The error shows that a proxy rejected the request line, not the platform.
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(414, "<html><h1>Request-URI Too Long", "Content-Type", "text/html")}}
 	_, err := clientOf(t, s).Indicators.URLs.Get(t.Context(), "http://example.com/"+strings.Repeat("x", 8<<10), nil)
 	require.ErrorContains(t, err, "414 Request URI Too Long; an HTML page came")
 	assert.Equal(t, 1, s.Count())
 }
 
-// TestThreatLinksAreNeverFetched has a platform that puts addresses of another server wherever
-// an answer can hold one.
-// linking is a platform whose answers have links to other places wherever links can be.
+// linking is a platform whose responses contain links to another server wherever they can contain one.
 type linking struct {
 	srv   *threatconnecttest.Server
 	sent  []string

@@ -29,10 +29,10 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// TestThreatAnswersTimeGrowsLinearly reads answers of each form, made of one part again and again: twice the length
-// takes less than three times as long. It is not parallel, because it measures time.
+// TestThreatAnswersTimeGrowsLinearly reads responses of each form that repeat one part. A response of twice the
+// length must take less than three times as long. The test is not parallel because it measures time.
 func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
-	size := max(4<<10, scaletest.N(40<<10)) // with less, all times are noise
+	size := max(4<<10, scaletest.N(40<<10)) // below this size, the times are noise
 	list := func(before, unit, after string) func(int) string {
 		return func(n int) string { return before + strings.Repeat(unit+",", n/(len(unit)+1)) + unit + after }
 	}
@@ -68,7 +68,7 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 		"a list of tasks":             {list(`{"data":{"task":[`, `{"id":7,"assignee":[{}]}`, "]}}"), get("tasks_list")},
 		"unknown members":             {numbered(`{"data":{"host":{"hostName":"ns.example.net"`+",", `"k%d":1`, "}}}"), get("host_one")},
 		"unknown members of a list":   {numbered(`{"data":{"indicator":[{`, `"k%d":[1]`, "}]}}"), get("indicators_list")},
-		"one member again and again":  {list(`{"data":{"host":{`, `"rating":"x"`, "}}}"), get("host_one")},
+		"one repeated member":         {list(`{"data":{"host":{`, `"rating":"x"`, "}}}"), get("host_one")},
 		"misfits":                     {numbered(`{"data":{"host":{`, `"rating":{"k%d":1}`, "}}}"), get("host_one")},
 		"ids":                         {list(`{"data":{"incident":{`, `"id":205`, "}}}"), get("incident_one")},
 		"attributes":                  {list(`{"data":{"host":{"attribute":[`, `{"id":1,"type":"x","value":"y"}`, "]}}}"), get("host_one")},
@@ -84,7 +84,7 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 		"arrays in arrays":            {list(`{"data":{"host":{"x":[`, strings.Repeat("[", 400)+strings.Repeat("]", 400), "]}}}"), get("host_one")},
 		"summaries of registry keys":  {repeated(`{"data":{"indicator":[{"type":"Registry Key","summary":"`, "a : ", `"}]}}`), get("indicators_list")},
 		"summaries of files":          {repeated(`{"data":{"indicator":[{"type":"File","summary":"`, "d41d8cd98f00b204e9800998ecf8427e : ", `"}]}}`), get("indicators_list")},
-		"a host that is asked for":    {repeated(`{"data":{"host":{"hostName":"`, "a ", `"}}}`), get("host_one")},
+		"a requested host":            {repeated(`{"data":{"host":{"hostName":"`, "a ", `"}}}`), get("host_one")},
 		"resolutions":                 {list(`{"data":{"dnsResolution":[`, `{"addresses":[{"ip":"192.0.2.1"}]}`, "]}}"), get("host_resolutions")},
 		"related groups":              {list(`{"data":{"group":[`, `{"type":"Incident","id":1}`, "]}}"), get("task_groups_under_task")},
 		"attribute types":             {list(`{"data":{"attributeType":[`, `{"name":"x","validationRule":{"a":[1]}}`, "]}}"), get("attribute_types")},
@@ -107,7 +107,7 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 			})
 		})
 	}
-	// Headers, and texts in which credentials are looked for.
+	// Headers, and texts that the client searches for credentials.
 	answered := func(status int, body string, header ...string) func() {
 		c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(status, body, header...)}}, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 		return func() { _, _ = c.Owners.Whoami(t.Context()) }
@@ -142,9 +142,9 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 	}
 }
 
-// TestThreatAnswersMemoryIsBounded has answers of few bytes that become many values. It runs in a process of its own
-// with one thread, whose collector stops everything else: other collectors count as alive values that are dropped
-// meanwhile.
+// TestThreatAnswersMemoryIsBounded reads small responses that decode into many values. It runs in its own process with
+// one thread and a stop-the-world garbage collector: a concurrent collector counts values as live that are dropped
+// during the collection.
 func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 	const mode = "gcstoptheworld=1"
 	if os.Getenv("GODEBUG") != mode {
@@ -155,8 +155,8 @@ func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 		require.NoError(t, err, "%s", out)
 		return
 	}
-	size := max(scaletest.N(1<<20), 128<<10) // with less the collector does not run
-	const constant = 256 << 10               // of buffers, and of the decompression
+	size := max(scaletest.N(1<<20), 128<<10) // below this size, the collector does not run
+	const constant = 256 << 10               // for buffers and decompression
 	list := func(before, unit, after string) string {
 		return before + strings.Repeat(unit+",", (size-len(before+unit+after))/(len(unit)+1)) + unit + after
 	}
@@ -189,46 +189,46 @@ func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 		answer string
 		call   call
 	}{
-		"indicators":                 {list(`{"data":{"indicator":[`, "{}", "]}}"), get("indicators_list")},
-		"indicators of a type":       {list(`{"data":{"indicator":[`, `{"type":"File"}`, "]}}"), get("indicators_list")},
-		"custom indicators":          {list(`{"data":{"indicator":[`, `{"type":"x","a":1,"b":2,"c":3}`, "]}}"), get("indicators_list")},
-		"hosts":                      {list(`{"data":{"host":[`, "{}", "]}}"), get("hosts_list_with_owner_objects")},
-		"groups":                     {list(`{"data":{"group":[`, "{}", "]}}"), get("groups_list")},
-		"unknown groups":             {list(`{"data":{"group":[`, `{"type":"x","a":1,"b":2,"c":3}`, "]}}"), get("groups_list")},
-		"tags":                       {list(`{"data":{"tag":[`, "{}", "]}}"), get("tags_list")},
-		"owners":                     {list(`{"data":{"owner":[`, "{}", "]}}"), get("owners_list")},
-		"metrics of owners":          {list(`{"data":{"ownerMetric":[`, "{}", "]}}"), get("owner_metrics")},
-		"tasks":                      {list(`{"data":{"task":[`, "{}", "]}}"), get("tasks_list")},
-		"victims":                    {list(`{"data":{"victim":[`, "{}", "]}}"), get("victims_list")},
-		"attributes":                 {list(`{"data":{"attribute":[`, "{}", "]}}"), get("attributes_list")},
-		"security labels":            {list(`{"data":{"securityLabel":[`, "{}", "]}}"), get("labels_list")},
-		"deleted indicators":         {list(`{"data":{"indicator":[`, "{}", "]}}"), get("indicators_deleted")},
-		"observations":               {list(`{"data":{"observation":[`, "{}", "]}}"), get("observations")},
-		"file occurrences":           {list(`{"data":{"fileOccurrence":[`, "{}", "]}}"), get("file_occurrences")},
-		"resolutions":                {list(`{"data":{"dnsResolution":[`, `{"addresses":[{}]}`, "]}}"), get("host_resolutions")},
-		"indicator types":            {list(`{"data":{"indicatorType":[`, "{}", "]}}"), get("indicator_types")},
-		"attribute types":            {list(`{"data":{"attributeType":[`, `{"validationRule":[1]}`, "]}}"), get("attribute_types")},
-		"playbooks":                  {list(`[`, `{"id":1}`, "]"), get("playbooks_list")},
-		"labels of a playbook":       {long(`[{"id":1,"labels":"`, "a,", `"}]`), get("playbooks_list")},
-		"additional fields":          {list(`{"data":{"indicator":[`, `{"lastObserved":null,"a":1}`, "]}}"), get("indicators_list")},
-		"additional members":         {numbered(`{"data":{"indicator":[{"type":"Host",`, `"%x":1`, "}]}}"), get("indicators_list")},
-		"members of one thing":       {numbered(`{"data":{"host":{"hostName":"ns.example.net",`, `"%x":1`, "}}}"), get("host_one")},
-		"misfits":                    {numbered(`{"data":{"host":{`, `"rating":{"k%d":1}`, "}}}"), get("host_one")},
-		"attributes of an indicator": {list(`{"data":{"host":{"attribute":[`, "{}", "]}}}"), get("host_one")},
-		"attributes of indicators":   {list(`{"data":{"indicator":[`, `{"attribute":[{},{}]}`, "]}}"), get("indicators_list")},
-		"tags of an indicator":       {list(`{"data":{"host":{"tag":[`, "{}", "]}}}"), get("host_one")},
-		"users of a task":            {list(`{"data":{"task":{"assignee":[`, "{}", "]}}}"), get("task_one")},
-		"a text":                     {long(`{"data":{"host":{"description":"`, "x", `"}}}`), get("host_one")},
-		"an escaped text":            {long(`{"data":{"host":{"description":"\n`, "x", `"}}}`), get("host_one")},
-		"a text that is not UTF-8":   {long(`{"data":{"host":{"description":"`, "\xff", `"}}}`), get("host_one")},
-		"a key that is not UTF-8":    {long(`{"data":{"host":{"`, "\xff", `":1}}}`), get("host_one")},
-		"a summary that is too long": {long(`{"data":{"indicator":[{"type":"File","summary":"`, "\xff : ", `"}]}}`), get("indicators_list")},
-		"an answer that breaks off":  {list(`{"data":{"owner":[`, `{"id":7}`, "]"), get("owners_list")},
-		"a failure of much data":     {list(`{"data":{"owner":[`, `{"id":7}`, `]},"status":"Failure"}`), get("owners_list")},
-		"a failure of many words":    {long(`{"status":"Failure","message":"\n`, "x", `"}`), get("owners_list")},
-		"a long status":              {long(`{"status":"\n`, "x", `"}`), get("owners_list")},
-		"records":                    {list(`{"hits":{"hits":[`, `{"_source":{}}`, "]}}"), records},
-		"a record":                   {long(`{"_source":{"x":"`, "x", `"}}`), get("data_store_record")},
+		"indicators":                    {list(`{"data":{"indicator":[`, "{}", "]}}"), get("indicators_list")},
+		"indicators of a type":          {list(`{"data":{"indicator":[`, `{"type":"File"}`, "]}}"), get("indicators_list")},
+		"custom indicators":             {list(`{"data":{"indicator":[`, `{"type":"x","a":1,"b":2,"c":3}`, "]}}"), get("indicators_list")},
+		"hosts":                         {list(`{"data":{"host":[`, "{}", "]}}"), get("hosts_list_with_owner_objects")},
+		"groups":                        {list(`{"data":{"group":[`, "{}", "]}}"), get("groups_list")},
+		"unknown groups":                {list(`{"data":{"group":[`, `{"type":"x","a":1,"b":2,"c":3}`, "]}}"), get("groups_list")},
+		"tags":                          {list(`{"data":{"tag":[`, "{}", "]}}"), get("tags_list")},
+		"owners":                        {list(`{"data":{"owner":[`, "{}", "]}}"), get("owners_list")},
+		"metrics of owners":             {list(`{"data":{"ownerMetric":[`, "{}", "]}}"), get("owner_metrics")},
+		"tasks":                         {list(`{"data":{"task":[`, "{}", "]}}"), get("tasks_list")},
+		"victims":                       {list(`{"data":{"victim":[`, "{}", "]}}"), get("victims_list")},
+		"attributes":                    {list(`{"data":{"attribute":[`, "{}", "]}}"), get("attributes_list")},
+		"security labels":               {list(`{"data":{"securityLabel":[`, "{}", "]}}"), get("labels_list")},
+		"deleted indicators":            {list(`{"data":{"indicator":[`, "{}", "]}}"), get("indicators_deleted")},
+		"observations":                  {list(`{"data":{"observation":[`, "{}", "]}}"), get("observations")},
+		"file occurrences":              {list(`{"data":{"fileOccurrence":[`, "{}", "]}}"), get("file_occurrences")},
+		"resolutions":                   {list(`{"data":{"dnsResolution":[`, `{"addresses":[{}]}`, "]}}"), get("host_resolutions")},
+		"indicator types":               {list(`{"data":{"indicatorType":[`, "{}", "]}}"), get("indicator_types")},
+		"attribute types":               {list(`{"data":{"attributeType":[`, `{"validationRule":[1]}`, "]}}"), get("attribute_types")},
+		"playbooks":                     {list(`[`, `{"id":1}`, "]"), get("playbooks_list")},
+		"labels of a playbook":          {long(`[{"id":1,"labels":"`, "a,", `"}]`), get("playbooks_list")},
+		"additional fields":             {list(`{"data":{"indicator":[`, `{"lastObserved":null,"a":1}`, "]}}"), get("indicators_list")},
+		"additional members":            {numbered(`{"data":{"indicator":[{"type":"Host",`, `"%x":1`, "}]}}"), get("indicators_list")},
+		"members of one thing":          {numbered(`{"data":{"host":{"hostName":"ns.example.net",`, `"%x":1`, "}}}"), get("host_one")},
+		"misfits":                       {numbered(`{"data":{"host":{`, `"rating":{"k%d":1}`, "}}}"), get("host_one")},
+		"attributes of an indicator":    {list(`{"data":{"host":{"attribute":[`, "{}", "]}}}"), get("host_one")},
+		"attributes of indicators":      {list(`{"data":{"indicator":[`, `{"attribute":[{},{}]}`, "]}}"), get("indicators_list")},
+		"tags of an indicator":          {list(`{"data":{"host":{"tag":[`, "{}", "]}}}"), get("host_one")},
+		"users of a task":               {list(`{"data":{"task":{"assignee":[`, "{}", "]}}}"), get("task_one")},
+		"a text":                        {long(`{"data":{"host":{"description":"`, "x", `"}}}`), get("host_one")},
+		"an escaped text":               {long(`{"data":{"host":{"description":"\n`, "x", `"}}}`), get("host_one")},
+		"a text that is not UTF-8":      {long(`{"data":{"host":{"description":"`, "\xff", `"}}}`), get("host_one")},
+		"a key that is not UTF-8":       {long(`{"data":{"host":{"`, "\xff", `":1}}}`), get("host_one")},
+		"a summary that is too long":    {long(`{"data":{"indicator":[{"type":"File","summary":"`, "\xff : ", `"}]}}`), get("indicators_list")},
+		"a truncated response":          {list(`{"data":{"owner":[`, `{"id":7}`, "]"), get("owners_list")},
+		"a failure with much data":      {list(`{"data":{"owner":[`, `{"id":7}`, `]},"status":"Failure"}`), get("owners_list")},
+		"a failure with a long message": {long(`{"status":"Failure","message":"\n`, "x", `"}`), get("owners_list")},
+		"a long status":                 {long(`{"status":"\n`, "x", `"}`), get("owners_list")},
+		"records":                       {list(`{"hits":{"hits":[`, `{"_source":{}}`, "]}}"), records},
+		"a record":                      {long(`{"_source":{"x":"`, "x", `"}}`), get("data_store_record")},
 	} {
 		for _, encoding := range []string{"", "gzip"} {
 			t.Run(strings.TrimSpace(name+" "+encoding), func(t *testing.T) {
@@ -268,7 +268,7 @@ func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// counted reads a sequence and keeps nothing.
+// counted reads a sequence, discards its items and returns its first error.
 func counted[T any](seq func(func(T, error) bool)) error {
 	for _, err := range seq {
 		if err != nil {
@@ -278,7 +278,7 @@ func counted[T any](seq func(func(T, error) bool)) error {
 	return nil
 }
 
-// memoryClient is answered with the same body every time, without a length that says how much comes.
+// memoryClient returns a client that always receives the same body, without a Content-Length.
 func memoryClient(t *testing.T, status int, body []byte, encoding string, opts ...threatconnect.Option) *threatconnect.Client {
 	t.Helper()
 	c, err := threatconnect.NewClient("https://threatconnect.example/api", threatconnect.Token("token"), append(opts, threatconnect.WithOwner("Example Source"),
@@ -294,14 +294,14 @@ func memoryClient(t *testing.T, status int, body []byte, encoding string, opts .
 	return c
 }
 
-// peakOf returns how many bytes live on the heap at most while f runs, in addition to those that did before. The
-// collector runs each time the heap has grown a little, and says how much it found alive.
+// peakOf returns the maximum of live heap bytes while f runs, less those before. A low GC percentage makes the
+// collector run, and report the live bytes, each time the heap has grown a little.
 func peakOf(f func()) int64 {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	read := func() int64 { metrics.Read(live); return int64(live[0].Value.Uint64()) }
 	defer debug.SetGCPercent(debug.SetGCPercent(5))
 	runtime.GC()
-	runtime.GC() // also drops what pools hold
+	runtime.GC() // also empties each sync.Pool
 	before, peak := read(), int64(0)
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -321,7 +321,7 @@ func peakOf(f func()) int64 {
 	return peak - before
 }
 
-// oddAnswers are answers that fit no call in particular.
+// oddAnswers are response bodies that are not specific to one call.
 var oddAnswers = []string{
 	"", " ", "null", "[]", "{}", `{"data":null}`, `{"data":[]}`, `{"status":"Success"}`, `{"status":"Failure","message":"no"}`, "<html>", "\xef\xbb\xbf{}", "\xff", `{"data":{"resultCount":"x"}}`,
 	`{"data":{"indicator":[{"type":"Host","summary":"a.example","dnsActive":"true"}]}}`, `{"data":{"indicator":[{"type":"File","summary":" : : ","size":1e3,"x":{}}]}}`, `{"indicator":{"type":"Registry Key","summary":"a : b"}}`,
@@ -331,9 +331,9 @@ var oddAnswers = []string{
 	`{"data":{"user":{"userName":"a","userName":"b"}}}`, `{"data":{"owner":[{"id":1},{"id":1.5}]}}`, `{"status":"Success","data":{"batchStatus":{"id":"1","errorCount":-1}}}`,
 }
 
-// FuzzThreatNoAnswerPanics gives any body to every call: what comes back is a value that can be used and
-// written as JSON, the same each time, or an error that says what was wrong with the answer and is
-// fit to be shown. It also looks through the decoders of everything below data.
+// FuzzThreatNoAnswerPanics passes any body to every call. The call must return a usable value that can be
+// encoded as JSON and is the same each time, or a printable error that describes the fault of the
+// response. The test also covers the decoders of everything below data.
 func FuzzThreatNoAnswerPanics(f *testing.F) {
 	names := slices.Sorted(maps.Keys(shapeCalls))
 	for i, name := range names {
@@ -360,7 +360,7 @@ func FuzzThreatNoAnswerPanics(f *testing.F) {
 		require.True(t, reflect.DeepEqual(got, again), "%s: two readings differ", name)
 		switch got := got.(type) {
 		case json.RawMessage:
-			return // what DataStore.Do returns is what came
+			return // DataStore.Do returns the response unchanged
 		case []threatconnect.DNSResolution:
 			for _, d := range got {
 				require.NotNil(t, d.Addresses)

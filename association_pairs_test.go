@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The table of pairs is what the endpoint table has: no link that is not documented, and none left out.
+// The table of pairs must match the endpoint table: no undocumented link, and none missing.
 func TestThePairsThatCanBeLinkedAreThoseOfTheEndpoints(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]kind{"groups": kindGroup, "indicators": kindIndicator, "tasks": kindTask, "victims": kindVictim}
@@ -30,7 +30,7 @@ func TestThePairsThatCanBeLinkedAreThoseOfTheEndpoints(t *testing.T) {
 			}
 		}
 		if method == "DELETE " {
-			require.True(t, found[kindPair{kindIndicator, kindIndicator}], "two indicators are unlinked at the plain path")
+			require.True(t, found[kindPair{kindIndicator, kindIndicator}], "two indicators are unlinked without an association type")
 			delete(found, kindPair{kindIndicator, kindIndicator})
 		}
 		assert.Len(t, found, len(kindPairs), method)
@@ -40,7 +40,6 @@ func TestThePairsThatCanBeLinkedAreThoseOfTheEndpoints(t *testing.T) {
 	}
 }
 
-// Whatever is refused says what is possible.
 func TestEveryRefusedPairSaysWhatIsPossible(t *testing.T) {
 	t.Parallel()
 	for _, a := range []kind{kindGroup, kindIndicator, kindTask, kindVictim, kindAttribute} {
@@ -75,8 +74,8 @@ func TestEveryWayBetweenIndicatorsIsOfferedAndTaken(t *testing.T) {
 	}
 }
 
-// Both ends of an association can be told from its path again, whatever they are called, and
-// neither is in the template.
+// Both ends of an association must be recoverable from its path, whatever their values, and the
+// template must contain neither.
 func FuzzBothEndsStayApartInAPath(f *testing.F) {
 	f.Add("www.example.com", "http://a/b?c#d")
 	f.Add("..", "/")
@@ -115,20 +114,20 @@ func TestAttackTagsForFeeds(t *testing.T) {
 		matrix        AttackMatrix
 		id, technique string
 		tactics       []string
-		want          []string // nil for a refusal
+		want          []string // nil if the arguments are invalid
 	}{
 		"a sub-technique":                {AttackEnterprise, "T1546.011", "Event Triggered Execution", []string{"PER"}, []string{"T1546.011 - Event Triggered Execution - PER - ENT - ATT&CK"}},
 		"a technique with two tactics":   {AttackEnterprise, "T1546", "Event Triggered Execution", []string{"Persistence", "privilege-escalation"}, []string{"T1546 - Event Triggered Execution - PER - ENT - ATT&CK", "T1546 - Event Triggered Execution - PRI - ENT - ATT&CK"}},
-		"a tactic that is not known":     {AttackEnterprise, "T1003", " OS Credential Dumping ", nil, []string{"T1003 - OS Credential Dumping - NDT - ENT - ATT&CK"}},
+		"no tactic":                      {AttackEnterprise, "T1003", " OS Credential Dumping ", nil, []string{"T1003 - OS Credential Dumping - NDT - ENT - ATT&CK"}},
 		"command and control":            {AttackEnterprise, "T1071", "Application Layer Protocol", []string{"Command_and_Control"}, []string{"T1071 - Application Layer Protocol - C&C - ENT - ATT&CK"}},
 		"a technique of PRE-ATT&CK":      {AttackPRE, "T1328", "Buy domain name", []string{"Establish & Maintain Infrastructure"}, []string{"T1328 - Buy domain name - EMI - PRE - ATT&CK"}},
 		"a tactic of the other matrix":   {AttackEnterprise, "T1328", "Buy domain name", []string{"EMI"}, nil},
 		"a tactic without abbreviation":  {AttackEnterprise, "T1583", "Acquire Infrastructure", []string{"Resource Development"}, nil},
-		"a tactic that nobody has":       {AttackEnterprise, "T1583", "Acquire Infrastructure", []string{"Guessing"}, nil},
+		"an unknown tactic":              {AttackEnterprise, "T1583", "Acquire Infrastructure", []string{"Guessing"}, nil},
 		"no matrix":                      {"", "T1003", "OS Credential Dumping", nil, nil},
-		"an id without T":                {AttackEnterprise, "1003", "OS Credential Dumping", nil, nil},
-		"an id that is cut":              {AttackEnterprise, "T1546.11", "Event Triggered Execution", nil, nil},
-		"a tactic's id":                  {AttackEnterprise, "TA0003", "Persistence", nil, nil},
+		"an ID without T":                {AttackEnterprise, "1003", "OS Credential Dumping", nil, nil},
+		"a sub-technique of two digits":  {AttackEnterprise, "T1546.11", "Event Triggered Execution", nil, nil},
+		"a tactic's ID":                  {AttackEnterprise, "TA0003", "Persistence", nil, nil},
 		"no name":                        {AttackEnterprise, "T1003", " ", nil, nil},
 		"a name that makes the tag long": {AttackEnterprise, "T1003", strings.Repeat("x", 120), nil, nil},
 	} {
@@ -186,7 +185,7 @@ func TestAttackTacticsBothWays(t *testing.T) {
 			continue
 		}
 		perMatrix[tactic.Matrix]++
-		assert.False(t, seen[tactic.Abbreviation], "%s stands for two tactics", tactic.Abbreviation)
+		assert.False(t, seen[tactic.Abbreviation], "%s abbreviates two tactics", tactic.Abbreviation)
 		seen[tactic.Abbreviation] = true
 		got, ok = AttackTacticOf(tactic.Abbreviation)
 		require.True(t, ok)
@@ -194,7 +193,7 @@ func TestAttackTacticsBothWays(t *testing.T) {
 	}
 	assert.Equal(t, map[AttackMatrix]int{AttackEnterprise: 12, AttackPRE: 17}, perMatrix)
 	tactics[0].Name = "changed"
-	assert.NotEqual(t, "changed", AttackTactics()[0].Name, "the table can be changed from outside")
+	assert.NotEqual(t, "changed", AttackTactics()[0].Name, "a caller changed the table")
 	_, ok := AttackTacticOf(" - ")
 	assert.False(t, ok)
 }

@@ -17,19 +17,19 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// relatedOddities are the shapes of answers that everything that is read has to cope with.
+// relatedOddities are the response shapes that every read must support.
 var relatedOddities = map[string]threatconnecttest.Oddity{
 	"as documented":        0,
 	"empty is 404":         threatconnecttest.OddityEmptyAs404,
 	"failures are 200":     threatconnecttest.OddityEmptyAs404 | threatconnecttest.OddityFailureWith200 | threatconnecttest.OddityErrorWord,
 	"empty has no key":     threatconnecttest.OddityEmptyWithoutKey | threatconnecttest.OddityMissingResultCount,
-	"one is no list":       threatconnecttest.OddityLoneObjects | threatconnecttest.OddityMissingResultCount,
+	"single objects":       threatconnecttest.OddityLoneObjects | threatconnecttest.OddityMissingResultCount,
 	"strings and no zones": threatconnecttest.OddityStringIDs | threatconnecttest.OddityStringBools | threatconnecttest.OddityZonelessDates | threatconnecttest.OddityStringNumbers,
 	"owners are objects":   threatconnecttest.OddityOwnerObjectInLists | threatconnecttest.OddityRealBools,
 	"disputed rules":       disputedRules,
 }
 
-// forEveryOddity runs a test against a server of each kind.
+// forEveryOddity runs a test against a server with each of relatedOddities.
 func forEveryOddity(t *testing.T, run func(*testing.T, *threatconnecttest.Server, *threatconnect.Client)) {
 	for name, odd := range relatedOddities {
 		t.Run(name, func(t *testing.T) {
@@ -40,14 +40,14 @@ func forEveryOddity(t *testing.T, run func(*testing.T, *threatconnecttest.Server
 	}
 }
 
-// seedGroup puts a group into a server's first owner.
+// seedGroup adds a group to its owner, by default the server's first.
 func seedGroup(t *testing.T, srv *threatconnecttest.Server, r threatconnecttest.GroupRecord) threatconnect.GroupRef {
 	t.Helper()
 	require.NoError(t, srv.Seed(&r))
 	return threatconnect.GroupRef{Type: threatconnect.GroupType(r.Type), ID: r.ID, Owner: r.Owner}
 }
 
-// seedIndicators puts indicators into a server's first owner.
+// seedIndicators adds indicators to their owners, by default the server's first.
 func seedIndicators(t *testing.T, srv *threatconnecttest.Server, records ...threatconnecttest.IndicatorRecord) {
 	t.Helper()
 	for _, r := range records {
@@ -137,7 +137,7 @@ func TestTwoIndicatorsAreLinkedReadAndUnlinked(t *testing.T) {
 		require.NoError(t, a.Unlink(ctx, relatedCIDR, relatedASN))
 		assert.Len(t, all(t, a.Indicators(ctx, relatedCIDR, nil)), 1)
 
-		// Of two actions between a file and a host, one ends.
+		// Unlinking one of two actions between a file and a host keeps the other.
 		require.NoError(t, a.LinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionTraffic))
 		require.NoError(t, a.LinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionDNSQuery))
 		hosts := &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost}
@@ -170,7 +170,7 @@ func TestAssociationsWithWhatIsNotThereAreErrors(t *testing.T) {
 		assert.ErrorContains(t, err, "client.Owners")
 		require.ErrorIs(t, relatedErr(a.Indicators(ctx, nobody, nil)), threatconnect.ErrOwnerRefused)
 
-		// Neither names an owner, so that only the platform can see that they are in different ones.
+		// Without owner names, only the platform can detect that the owners differ.
 		other.Owner, incident.Owner = "", ""
 		err = a.Link(ctx, incident, other)
 		require.ErrorIs(t, err, threatconnect.ErrOwnerRefused)
@@ -195,7 +195,7 @@ func TestAnIndicatorIsReadInEveryOwnerThatHasIt(t *testing.T) {
 			assert.NotNil(t, ind.Meta().Tags)
 		}
 
-		// The one in the community goes away after the owners were listed.
+		// The indicator in the community is deleted after the owners were listed.
 		deleting := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
 			resp, err := srv.RoundTrip(req)
 			if strings.HasSuffix(req.URL.Path, "/owners") {
@@ -232,7 +232,7 @@ func TestAnErrorInOneOwnerEndsTheReadOfAll(t *testing.T) {
 	}))
 	found, err := untilError(c.Indicators.AcrossOwners(t.Context(), relatedHost, nil))
 	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
-	require.Len(t, found, 1, "an error comes in the turn of its owner")
+	require.Len(t, found, 1, "the items of earlier owners precede the error")
 	assert.Equal(t, "A", found[0].Meta().Owner.Name)
 }
 
@@ -334,19 +334,19 @@ func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
 		"undoing task and task": {a.Unlink(ctx, task, threatconnect.TaskRef{ID: 12}), "association cannot be made between a task and a task"},
 		"two indicators": {a.Link(ctx, relatedURL, relatedHost),
 			"association needs a type or a file action between two indicators; use LinkIndicators with urlHost"},
-		"two indicators with several ways": {a.Link(ctx, relatedFile, relatedURL), "use LinkIndicators with fileDownload or LinkFileAction with traffic"},
-		"two indicators without a way":     {a.Link(ctx, relatedMutex, relatedHost), "client.Types.Associations lists those of the instance"},
-		"a thing with itself":              {a.Link(ctx, relatedHost, here), "association cannot be made between a thing and itself"},
-		"nil":                              {a.Link(ctx, nil, relatedHost), "resource is nil"},
-		"a nil group":                      {a.Link(ctx, relatedHost, noGroup), "resource is nil"},
-		"different owners":                 {a.Link(ctx, here, elsewhere), "association cannot be made between different owners"},
-		"different owners, undone":         {a.Unlink(ctx, here, elsewhere), "association cannot be made between different owners"},
+		"two indicators with several types": {a.Link(ctx, relatedFile, relatedURL), "use LinkIndicators with fileDownload or LinkFileAction with traffic"},
+		"two indicators without a type":     {a.Link(ctx, relatedMutex, relatedHost), "client.Types.Associations lists those of the instance"},
+		"a thing with itself":               {a.Link(ctx, relatedHost, here), "association cannot be made between a thing and itself"},
+		"nil":                               {a.Link(ctx, nil, relatedHost), "resource is nil"},
+		"a nil group":                       {a.Link(ctx, relatedHost, noGroup), "resource is nil"},
+		"different owners":                  {a.Link(ctx, here, elsewhere), "association cannot be made between different owners"},
+		"different owners, undone":          {a.Unlink(ctx, here, elsewhere), "association cannot be made between different owners"},
 		"a group in place of an indicator": {a.LinkIndicators(ctx, relatedHost, relatedIncident, threatconnect.AssociationURLHost),
 			"must be between two indicators, and one end is a group; use Link"},
 		"no association type": {a.LinkIndicators(ctx, relatedURL, relatedHost, ""), "association type is empty; use LinkIndicators with urlHost"},
 		"a wrong association type": {a.LinkIndicators(ctx, relatedURL, relatedHost, threatconnect.AssociationASNToCIDR),
 			"association type must fit the ends: asnToCidr is between ASN and CIDR, not between URL and Host; use LinkIndicators with urlHost"},
-		"an action of something that is not a file": {a.LinkFileAction(ctx, relatedHost, relatedURL, threatconnect.FileActionDrop),
+		"linking an action of a host": {a.LinkFileAction(ctx, relatedHost, relatedURL, threatconnect.FileActionDrop),
 			"must be an indicator of the type File, not an indicator of the type Host"},
 		"no action": {a.LinkFileAction(ctx, relatedFile, relatedMutex, ""), "file action is empty; use LinkFileAction with mutex"},
 		"a wrong action": {a.LinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionDrop),
@@ -358,24 +358,24 @@ func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
 		"a host in place of a victim": {second(a.Victim(ctx, relatedIncident, relatedHost)),
 			"victim must be a victim, not an indicator"},
 		"an asset of a strange kind": {second(a.VictimAsset(ctx, relatedIncident, "Pet", 1)), `must be one of the five types, not "Pet"`},
-		"an asset without an id":     {a.UnlinkVictimAsset(ctx, relatedIncident, threatconnect.VictimAssetPhone, 0), "victim asset id must be a positive number"},
+		"an asset without an ID":     {a.UnlinkVictimAsset(ctx, relatedIncident, threatconnect.VictimAssetPhone, 0), "victim asset id must be a positive number"},
 		"an asset of a victim":       {a.UnlinkVictimAsset(ctx, victim, threatconnect.VictimAssetPhone, 1), "whose assets are its own"},
-		"a way that has no such end": {relatedErr(a.IndicatorsBy(ctx, relatedHost, threatconnect.AssociationASNToCIDR, nil)),
+		"an association type without such an end": {relatedErr(a.IndicatorsBy(ctx, relatedHost, threatconnect.AssociationASNToCIDR, nil)),
 			"association type must fit the ends: no end of asnToCidr is of the type Host"},
-		"a way of a group":         {relatedErr(a.IndicatorsBy(ctx, relatedIncident, threatconnect.AssociationASNToCIDR, nil)), "must be an indicator, not a group"},
-		"a way without a name":     {relatedErr(a.IndicatorsBy(ctx, relatedHost, "", nil)), "association type is empty"},
-		"an action without a name": {relatedErr(a.IndicatorsByAction(ctx, relatedFile, "", nil)), "file action is empty"},
+		"an association type of a group": {relatedErr(a.IndicatorsBy(ctx, relatedIncident, threatconnect.AssociationASNToCIDR, nil)), "must be an indicator, not a group"},
+		"an empty association type":      {relatedErr(a.IndicatorsBy(ctx, relatedHost, "", nil)), "association type is empty"},
+		"an action without a name":       {relatedErr(a.IndicatorsByAction(ctx, relatedFile, "", nil)), "file action is empty"},
 		"assets of a strange kind": {relatedErr(a.VictimAssets(ctx, relatedIncident, &threatconnect.RelatedVictimAssetOptions{Type: "Pet"})),
 			`must be one of the five types, not "Pet"`},
-		"an asset of nothing":                      {second(a.VictimAsset(ctx, nil, threatconnect.VictimAssetPhone, 1)), "resource is nil"},
-		"a group of nothing":                       {second(a.Group(ctx, nil, relatedIncident)), "resource is nil"},
-		"a victim of nothing":                      {second(a.Victim(ctx, nil, victim)), "resource is nil"},
-		"a victim without an id":                   {second(a.Victim(ctx, relatedIncident, threatconnect.VictimRef{})), "victim id must be a positive number"},
-		"a group without an id":                    {a.Link(ctx, threatconnect.GroupRef{Type: threatconnect.GroupThreat}, relatedHost), "Threat id must be a positive number"},
-		"ways between nothing":                     {a.LinkIndicators(ctx, relatedHost, nil, threatconnect.AssociationURLHost), "resource is nil"},
-		"an action that ends at no such indicator": {a.UnlinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionMutex), "file action must fit the indicator: mutex is done to Mutex, not to Host"},
-		"an action of a host that ends":            {a.UnlinkFileAction(ctx, relatedHost, relatedMutex, threatconnect.FileActionMutex), "must be an indicator of the type File"},
-		"an action of a host":                      {relatedErr(a.IndicatorsByAction(ctx, relatedHost, threatconnect.FileActionDrop, nil)), "must be an indicator of the type File"},
+		"an asset of nil":                      {second(a.VictimAsset(ctx, nil, threatconnect.VictimAssetPhone, 1)), "resource is nil"},
+		"a group of nil":                       {second(a.Group(ctx, nil, relatedIncident)), "resource is nil"},
+		"a victim of nil":                      {second(a.Victim(ctx, nil, victim)), "resource is nil"},
+		"a victim without an ID":               {second(a.Victim(ctx, relatedIncident, threatconnect.VictimRef{})), "victim id must be a positive number"},
+		"a group without an ID":                {a.Link(ctx, threatconnect.GroupRef{Type: threatconnect.GroupThreat}, relatedHost), "Threat id must be a positive number"},
+		"an association type and a nil end":    {a.LinkIndicators(ctx, relatedHost, nil, threatconnect.AssociationURLHost), "resource is nil"},
+		"unlinking an action with no such end": {a.UnlinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionMutex), "file action must fit the indicator: mutex is done to Mutex, not to Host"},
+		"unlinking an action of a host":        {a.UnlinkFileAction(ctx, relatedHost, relatedMutex, threatconnect.FileActionMutex), "must be an indicator of the type File"},
+		"an action of a host":                  {relatedErr(a.IndicatorsByAction(ctx, relatedHost, threatconnect.FileActionDrop, nil)), "must be an indicator of the type File"},
 	} {
 		require.ErrorIs(t, test.err, threatconnect.ErrValidation, name)
 		assert.ErrorContains(t, test.err, test.want, name)
@@ -383,7 +383,7 @@ func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
 	}
 }
 
-// second drops what comes before an error.
+// second returns the second of two results, an error.
 func second[T any](_ T, err error) error { return err }
 
 func TestBothEndsAreInTheOwnerThatEitherNames(t *testing.T) {
@@ -409,7 +409,7 @@ func TestALinkIsTriedAgainAndARefusedVictimIsExplained(t *testing.T) {
 		Answer: `{"status":"Failure","message":"This cannot be done"}`})
 	err = c.Associations.Link(t.Context(), relatedIncident, relatedThreat)
 	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
-	assert.NotContains(t, err.Error(), "victim", "there is none in it")
+	assert.NotContains(t, err.Error(), "victim", "the association has no victim")
 }
 
 func TestAssociationsAreReadAtTheirPaths(t *testing.T) {
@@ -487,8 +487,7 @@ func TestOneAssociatedThingIsRead(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
 }
 
-// An instance's own types have services that read what is associated in their own fields.
-// typesPage is the request that learns the types of the instance.
+// typesPage is the request for the indicator types of the instance.
 const typesPage = "/v2/types/indicatorTypes?includeAdditional=true&resultLimit=500"
 
 func TestCustomIndicatorsAreReadInTheirOwnFields(t *testing.T) {
@@ -527,7 +526,7 @@ func TestGroupsOfATaskCanComeAsTasks(t *testing.T) {
 	assert.IsType(t, &threatconnect.Incident{}, groups[0])
 }
 
-// An instance may not know a way of its own: 404 is then no empty list.
+// The instance may not have a custom association type or action, so a 404 does not mean an empty list.
 func TestAWayThatThePackageDoesNotKnowIsNotTakenForEmpty(t *testing.T) {
 	t.Parallel()
 	c := owned(t,

@@ -18,7 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The race detector makes a sync.Pool forget at random, so that it counts what is not there otherwise.
+// This file is not built with the race detector, because that makes a sync.Pool drop values at random and so adds
+// allocations.
 func TestSigningAllocatesLittle(t *testing.T) {
 	creds := HMAC("access", "Sup3rS3cret")
 	req := &http.Request{Method: "GET", URL: &url.URL{Path: "/api/v2/indicators/hosts/www.example.com", RawQuery: "owner=Example%20Source"}, Header: http.Header{}}
@@ -31,7 +32,7 @@ func TestSigningAllocatesLittle(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() { _ = PathSegment("www.example.com") }), "most values need no escaping")
 }
 
-// constant is a transport that answers every request alike.
+// constant is a transport that answers every request with the same body.
 type constant string
 
 func (c constant) RoundTrip(*http.Request) (*http.Response, error) {
@@ -46,11 +47,11 @@ func TestACallWithoutObserversAllocatesLittle(t *testing.T) {
 		if err := c.remove(t.Context(), route, ""); err != nil {
 			t.Fatal(err)
 		}
-	}), 31.0, "as many as before there were observers, and routes in contexts")
+	}), 31.0, "as many as before observers and routes in contexts were added")
 }
 
-// BenchmarkSigning holds what a request is signed with against the HMAC alone, of the same bytes,
-// with nothing around it: no header, no base64.
+// BenchmarkSigning compares signing a request with the bare HMAC of the same bytes, without header
+// and base64.
 func BenchmarkSigning(b *testing.B) {
 	const secret = "not a secret"
 	now := time.Unix(1_700_000_000, 0)

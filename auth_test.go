@@ -37,7 +37,7 @@ func TestSignaturesAreThoseOfOpenSSL(t *testing.T) {
 	}
 	assert.NotEqual(t, threatconnect.Sign("secret", "GET", "/v2/owners", at), threatconnect.Sign("secret", "GET", "/v2/owners?", at))
 
-	// The client makes the same: base URL without /api, no query, a fixed clock.
+	// The client makes the same signature: base URL without /api, no query, a fixed clock.
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 	c, err := threatconnect.NewClient("https://tc.example", threatconnect.HMAC("id", "secret"), threatconnect.WithTransport(s),
 		threatconnect.WithClock(func() time.Time { return at }))
@@ -50,7 +50,7 @@ func TestSignaturesAreThoseOfOpenSSL(t *testing.T) {
 
 func TestTheSecondThatIsSignedIsTheOneThatIsSent(t *testing.T) {
 	t.Parallel()
-	// A clock that jumps a second with every look: two looks an attempt would show.
+	// The clock advances a second with every reading, so two readings per attempt would differ.
 	var n atomic.Int64
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 	c := clientOf(t, s, threatconnect.WithClock(func() time.Time { return time.Unix(1700000000+n.Add(1), 0) }))
@@ -109,13 +109,13 @@ func TestARefusedTokenIsTokenRefused(t *testing.T) {
 		_, err = c.Owners.Whoami(t.Context())
 		require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
 		assert.Equal(t, want, errors.Is(err, threatconnect.ErrTokenRefused), message)
-		assert.Equal(t, 1, s.Count(), "a token that does not change is not sent again")
+		assert.Equal(t, 1, s.Count(), "an unchanged token is not sent again")
 	}
 }
 
-// tokens is a platform that takes one token, and a source of tokens.
+// tokens is a platform that accepts one token, and a source of tokens.
 type tokens struct {
-	valid   atomic.Int64 // the token that is taken
+	valid   atomic.Int64 // the accepted token
 	issued  atomic.Int64
 	asking  atomic.Int64
 	refused atomic.Int64
@@ -146,7 +146,7 @@ func TestATokenSourceIsAskedWhenATokenEnds(t *testing.T) {
 		p := &tokens{}
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(p.source), threatconnect.WithTransport(p))
 		require.NoError(t, err)
-		assert.Zero(t, p.issued.Load(), "NewClient asks nobody")
+		assert.Zero(t, p.issued.Load(), "NewClient does not request a token")
 		all := func() {
 			var wg sync.WaitGroup
 			for range 50 {
@@ -168,16 +168,16 @@ func TestATokenSourceIsAskedWhenATokenEnds(t *testing.T) {
 		assert.Zero(t, p.refused.Load())
 		p.valid.Store(-1) // regenerated on the platform
 		all()
-		assert.Equal(t, int64(3), p.issued.Load(), "fifty refusals need one new token")
+		assert.Equal(t, int64(3), p.issued.Load(), "fifty rejections cause one token request")
 	})
 }
 
 func TestATokenIsKeptByThePlatformsClock(t *testing.T) {
 	t.Parallel()
-	const ahead = 2 * time.Hour // of this machine's clock
+	const ahead = 2 * time.Hour // lead of this machine's clock
 	for name, tc := range map[string]struct {
 		opts []threatconnect.Option
-		want int // calls of the source in 5 calls
+		want int // token requests in 5 calls
 	}{
 		"from the first answer on": {want: 1},
 		"without correction":       {opts: []threatconnect.Option{threatconnect.WithoutClockCorrection()}, want: 5},
@@ -208,7 +208,7 @@ func TestATokenIsKeptByThePlatformsClock(t *testing.T) {
 func TestATokenSourceMayTakeLongerThanTheStallTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &wiretest.Steps{Do: steps{func(req *http.Request) (*http.Response, error) { // the timeout counts from here on
+		s := &wiretest.Steps{Do: steps{func(req *http.Request) (*http.Response, error) { // the timeout starts here
 			<-req.Context().Done()
 			return nil, req.Context().Err()
 		}}}
@@ -258,7 +258,7 @@ func TestATokenSourceThatFailsSendsNothing(t *testing.T) {
 			threatconnect.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(t.Context())
-		assert.Empty(t, log.String(), "a record stands for a request")
+		assert.Empty(t, log.String(), "a log record means that a request was sent")
 		if name == "an error" {
 			require.ErrorIs(t, err, vault)
 			assert.EqualError(t, err, "threatconnect: GET /v2/whoami: the request was not sent: token source: vault is sealed")
@@ -294,7 +294,7 @@ func TestACallerStopsWaitingForATokenWhenItsContextEnds(t *testing.T) {
 	})
 }
 
-// closes is a request body that says whether it was closed.
+// closes is a request body that records whether it was closed.
 type closes struct {
 	io.Reader
 	closed bool
@@ -316,7 +316,7 @@ func TestContentIsClosedWhenARequestCannotBeSigned(t *testing.T) {
 	assert.Zero(t, s.Count())
 }
 
-// signedWith returns the Authorization header of a request that is signed with a key.
+// signedWith returns the Authorization header of req as signed with secretKey.
 func signedWith(req *http.Request, accessID, secretKey string) string {
 	unix, _ := strconv.ParseInt(req.Header.Get("Timestamp"), 10, 64)
 	return "TC " + accessID + ":" + threatconnect.Sign(secretKey, req.Method, req.URL.RequestURI(), time.Unix(unix, 0))
@@ -376,16 +376,16 @@ func TestKeySourcesAndSignersThatFailSendNothing(t *testing.T) {
 	}{
 		"a key source that fails": {keys("", "", vault), "threatconnect: GET /v2/whoami: the request was not sent: key source: vault is sealed"},
 		"a signer that fails":     {signer("", "", vault), "threatconnect: GET /v2/whoami: the request was not sent: signer: vault is sealed"},
-		"no access id":            {keys("", "s3cr3t", nil), "the request was not sent: threatconnect: access id is empty"},
-		"a secret key as id":      {keys("s3cr3t:x", "s3cr3t", nil), "the request was not sent: threatconnect: access id holds a colon"},
+		"no access ID":            {keys("", "s3cr3t", nil), "the request was not sent: threatconnect: access id is empty"},
+		"a secret key as ID":      {keys("s3cr3t:x", "s3cr3t", nil), "the request was not sent: threatconnect: access id holds a colon"},
 		"a key with a line break": {keys("access", "s3cr3t\n", nil), "the request was not sent: threatconnect: secret key has white space around it"},
-		"no id of the signer":     {signer("", mac, nil), "the request was not sent: threatconnect: access id is empty"},
+		"no ID from the signer":   {signer("", mac, nil), "the request was not sent: threatconnect: access id is empty"},
 		"no signature":            {signer("access", "", nil), "the request was not sent: threatconnect: signature from the signer "},
 		"hexadecimal":             {signer("access", strings.Repeat("0a", 32), nil), "the request was not sent: threatconnect: signature from the signer "},
 		"no padding":              {signer("access", strings.TrimSuffix(mac, "="), nil), "the request was not sent: threatconnect: signature from the signer "},
 		"a line break":            {signer("access", mac[:9]+"\n"+mac[9:], nil), "the request was not sent: threatconnect: signature from the signer "},
 		"base64 for URLs":         {signer("access", "-_"+mac[2:], nil), "the request was not sent: threatconnect: signature from the signer "},
-		"bits too many":           {signer("access", mac[:42]+"B=", nil), "the request was not sent: threatconnect: signature from the signer "},
+		"too many bits":           {signer("access", mac[:42]+"B=", nil), "the request was not sent: threatconnect: signature from the signer "},
 		"SHA-1":                   {signer("access", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=", nil), "the request was not sent: threatconnect: signature from the signer "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,13 +18,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// taker is a platform on which every item of every job succeeds. It drops what is uploaded, and counts the items by
-// their braces.
+// taker is a platform on which every item of every job succeeds. It discards uploads and counts items by their
+// braces.
 type taker struct {
-	braces int // in an item
+	braces int // per item
 
 	mu   sync.Mutex
-	jobs []int // items of each
+	jobs []int // items per job
 	buf  [32 << 10]byte
 }
 
@@ -37,7 +37,7 @@ func (p *taker) RoundTrip(req *http.Request) (*http.Response, error) {
 	case req.Method == http.MethodGet:
 		answer = fmt.Sprintf(`{"status":"Success","data":{"batchStatus":{"id":%d,"status":"Completed","errorCount":0,"successCount":%d,"unprocessCount":0}}}`, job, p.jobs[job-1])
 	case isUpload(req):
-		braces := -1 // those of the file
+		braces := -1 // not counting that of the file
 		for {
 			n, err := req.Body.Read(p.buf[:])
 			braces += bytes.Count(p.buf[:n], []byte("{"))
@@ -56,8 +56,8 @@ func (p *taker) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)), Request: req}, nil
 }
 
-// TestAnImportUsesAsMuchMemoryAsItsJobsNeed imports in jobs that may be as large as the platform takes. What is
-// allocated goes by the size of the items.
+// TestAnImportUsesAsMuchMemoryAsItsJobsNeed imports in jobs of up to the maximum size that the platform accepts.
+// Allocations must be proportional to the size of the items.
 func TestAnImportUsesAsMuchMemoryAsItsJobsNeed(t *testing.T) { // not in parallel: it measures memory
 	job := scaletest.Size(25_000) // items
 	huge := scaletest.Size(20 << 20)
@@ -99,7 +99,7 @@ func TestAnImportUsesAsMuchMemoryAsItsJobsNeed(t *testing.T) { // not in paralle
 	}
 }
 
-// BenchmarkBatchWriter is an import without a network: what an item costs on its way through.
+// BenchmarkBatchWriter measures the cost per item of an import without a network.
 func BenchmarkBatchWriter(b *testing.B) {
 	for _, ind := range []threatconnect.Indicator{
 		threatconnect.NewAddress("192.0.2.17"),
@@ -138,7 +138,7 @@ func BenchmarkBatchWriter(b *testing.B) {
 	}
 }
 
-// TestAddedItemsAllocateNothing adds items after a job is full, so that their memory has the room of that job.
+// TestAddedItemsAllocateNothing adds items after full jobs, so that the buffers already have the size of a job.
 func TestAddedItemsAllocateNothing(t *testing.T) { // not in parallel: it counts allocations
 	for name, spool := range map[string]threatconnect.Spool{"without a spool": nil, "with a spool": newMemSpool()} {
 		t.Run(name, func(t *testing.T) {

@@ -22,8 +22,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// completed is a platform that completes every job with the same counts, written as JSON members, and the same list of
-// errors. It processes nothing.
+// completed returns a platform that completes every job with the same counts, given as JSON members, and the same list
+// of errors. It processes nothing.
 func completed(counts, errorList string) http.RoundTripper {
 	return wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
@@ -44,8 +44,7 @@ func completed(counts, errorList string) http.RoundTripper {
 	})
 }
 
-// TestOnlyWhatThePlatformConfirmsHasSucceeded has jobs that are completed and have processed nothing, or less than was
-// uploaded.
+// TestOnlyWhatThePlatformConfirmsHasSucceeded has completed jobs that have processed nothing, or less than was uploaded.
 func TestOnlyWhatThePlatformConfirmsHasSucceeded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -60,10 +59,10 @@ func TestOnlyWhatThePlatformConfirmsHasSucceeded(t *testing.T) {
 			threatconnect.BatchCounts{Added: 1000, Failed: 1, Unknown: 999}},
 		"an internal error": {`"errorCount":1,"successCount":0,"unprocessCount":0`, `[{"errorReason":"Error (0x1004): internal error"}]`,
 			threatconnect.BatchCounts{Added: 1000, Failed: 1, Unknown: 999}},
-		"nothing was processed":    {`"errorCount":0,"successCount":0,"unprocessCount":0`, `[]`, threatconnect.BatchCounts{Added: 1000, Unknown: 1000}},
-		"a part was processed":     {`"errorCount":0,"successCount":600,"unprocessCount":0`, `[]`, threatconnect.BatchCounts{Added: 1000, Succeeded: 600, Unknown: 400}},
-		"a part was not looked at": {`"errorCount":0,"successCount":600,"unprocessCount":300`, `[]`, threatconnect.BatchCounts{Added: 1000, Succeeded: 600, Unprocessed: 300, Unknown: 100}},
-		"an error that names nobody": {`"errorCount":1,"successCount":998,"unprocessCount":0`, `[{"errorReason":"Error (0x1005): bad"}]`,
+		"nothing was processed":  {`"errorCount":0,"successCount":0,"unprocessCount":0`, `[]`, threatconnect.BatchCounts{Added: 1000, Unknown: 1000}},
+		"a part was processed":   {`"errorCount":0,"successCount":600,"unprocessCount":0`, `[]`, threatconnect.BatchCounts{Added: 1000, Succeeded: 600, Unknown: 400}},
+		"a part was unprocessed": {`"errorCount":0,"successCount":600,"unprocessCount":300`, `[]`, threatconnect.BatchCounts{Added: 1000, Succeeded: 600, Unprocessed: 300, Unknown: 100}},
+		"an error that names no item": {`"errorCount":1,"successCount":998,"unprocessCount":0`, `[{"errorReason":"Error (0x1005): bad"}]`,
 			threatconnect.BatchCounts{Added: 1000, Succeeded: 998, Failed: 1, Unknown: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,14 +78,14 @@ func TestOnlyWhatThePlatformConfirmsHasSucceeded(t *testing.T) {
 				var b *threatconnect.BatchError
 				require.ErrorAs(t, err, &b)
 				for _, e := range b.Items {
-					assert.True(t, e.Seq < 0 || e.Unprocessed, "nobody is blamed")
+					assert.True(t, e.Seq < 0 || e.Unprocessed, "no item is blamed")
 				}
 			})
 		})
 	}
 }
 
-// TestSeveralErrorsOfAnItemAreOneFailure has an item of which the platform lists three errors and counts them all.
+// TestSeveralErrorsOfAnItemAreOneFailure has an item for which the platform lists and counts three errors.
 func TestSeveralErrorsOfAnItemAreOneFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -106,8 +105,8 @@ func TestSeveralErrorsOfAnItemAreOneFailure(t *testing.T) {
 	})
 }
 
-// resumed lets processes die at several moments of an import, and does it again with a configuration that has changed:
-// every item is in once.
+// resumed interrupts imports after different numbers of requests and resumes each with a changed configuration. Every
+// item must be imported exactly once.
 func resumed(t *testing.T, change func(*threatconnecttest.Server, *threatconnect.BatchConfig)) {
 	t.Helper()
 	for requests := 4; requests < 24; requests += 4 {
@@ -130,7 +129,7 @@ func TestAResumedImportKnowsMoreGroups(t *testing.T) {
 	known := 0
 	resumed(t, func(srv *threatconnecttest.Server, cfg *threatconnect.BatchConfig) {
 		var xids []string
-		for _, g := range srv.Groups(batchOwner) { // what the owner has now
+		for _, g := range srv.Groups(batchOwner) { // those that the owner now has
 			xids = append(xids, g.XID)
 			known++
 		}
@@ -155,7 +154,7 @@ func TestFlushKeepsAssociationsOfGroupsThatComeLater(t *testing.T) {
 	require.NoError(t, w.Flush(t.Context()))
 	addAll(t, w, batchGroup("x-1"))
 	require.NoError(t, w.Flush(t.Context()))
-	assert.EqualValues(t, 2, w.Stats().Associations.Succeeded, "nothing holds them any longer")
+	assert.EqualValues(t, 2, w.Stats().Associations.Succeeded, "they no longer wait for groups")
 	require.NoError(t, w.Close(t.Context()))
 	h, ok := srv.Indicator(batchOwner, "Host", "h1.example")
 	require.True(t, ok)
@@ -179,8 +178,8 @@ func TestAWriterThatOnlyFlushesDoesNotFillItsSpool(t *testing.T) {
 	assert.Equal(t, 200, srv.Counts(batchOwner).Indicators)
 }
 
-// TestAnErrorOfAnImportIsNotThatOfAnItem: errors.As and errors.Is look at what ended the import and not into its
-// items, of which they would find any.
+// TestAnErrorOfAnImportIsNotThatOfAnItem checks that errors.As and errors.Is match the error that ended the import, not
+// an arbitrary one of its items.
 func TestAnErrorOfAnImportIsNotThatOfAnItem(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -198,12 +197,12 @@ func TestAnErrorOfAnImportIsNotThatOfAnItem(t *testing.T) {
 		var item *threatconnect.BatchItemError
 		assert.NotErrorAs(t, err, &item)
 		assert.Equal(t, end != nil, errors.Is(err, ended))
-		assert.ErrorIs(t, &b.Items[0], threatconnect.ErrValidation, "the error of the item is")
+		assert.ErrorIs(t, &b.Items[0], threatconnect.ErrValidation, "the error of the item matches")
 	}
 }
 
-// TestADamagedRecordRepeatsNothing: no item is sent twice because of a record that is damaged or gone. Only of the
-// newest record nobody can know that it was there.
+// TestADamagedRecordRepeatsNothing checks that a damaged or missing record causes no item to be sent twice. The
+// exception is the newest record: its loss cannot be detected.
 func TestADamagedRecordRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	items := feed(40)
@@ -273,8 +272,7 @@ func TestAnImportTakesAsLongAsThePlatform(t *testing.T) {
 	}
 }
 
-// TestWhatHasSucceededIsOnThePlatform is about imports whose lists of errors get lost now and then, and do not name the
-// items.
+// TestWhatHasSucceededIsOnThePlatform runs imports whose error lists are sometimes lost or do not name the items.
 func TestWhatHasSucceededIsOnThePlatform(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(200)) {
@@ -284,7 +282,7 @@ func TestWhatHasSucceededIsOnThePlatform(t *testing.T) {
 	}
 }
 
-// The writer finds items by the counts of a job, so that a count which is none must not get there.
+// The writer uses the counts of a job to find items, so invalid counts must not reach it.
 func TestCountsOfJobsAreCounts(t *testing.T) {
 	t.Parallel()
 	keys := []string{"successCount", "errorCount", "unprocessCount", "unprocessedCount", "successIndicatorCount", "errorIndicatorCount",

@@ -17,8 +17,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// indicatorOf returns an indicator of one of the types with as many of the values as it has, and its summary. The error
-// is why the values are refused.
+// indicatorOf returns an indicator of the type that kind selects, with as many of the values as the type has, and its
+// summary. The error, if any, says why the values are invalid.
 func indicatorOf(kind uint8, values ...string) (ind tc.Indicator, summary string, err error) {
 	first := func(ind tc.Indicator, canonical func(string) (string, error)) (tc.Indicator, string, error) {
 		summary, err := canonical(values[0])
@@ -64,7 +64,8 @@ func indicatorOf(kind uint8, values ...string) (ind tc.Indicator, summary string
 	return tc.NewCustomIndicator("Wallet", values[0], values[1:]...), summary, err
 }
 
-// What is taken, and what is written for it, is what the rules for each text say.
+// An item must be accepted exactly if the rules accept each of its texts, and must be encoded in the form that they
+// prescribe.
 func FuzzEncoderAgreesWithTheChecks(f *testing.F) {
 	f.Add("node-1.feed.example", " tag ", "Description", "text", "x-1", uint8(3))
 	f.Add("https://A.example:080/é?\"", "\x7f", "Source", "\u2028", "\u0085", uint8(4))
@@ -103,7 +104,7 @@ func FuzzEncoderAgreesWithTheChecks(f *testing.F) {
 	})
 }
 
-// object makes the JSON object of the members that are set: text that is empty and a time that is zero are not.
+// object is a JSON object. Its methods omit empty texts and zero times.
 type object map[string]any
 
 func (o object) text(key, v string) {
@@ -126,7 +127,7 @@ func (o object) list(key string, v ...object) {
 	o[key] = list
 }
 
-// An item is written with every field that is set, as it is, and with nothing else. What it refers to goes along.
+// An item must be encoded with every field that is set and nothing else. Its links must be encoded with it.
 func FuzzWhatIsEncodedIsTheItem(f *testing.F) {
 	f.Add("a.example", "text", "x-1", "tag", int64(1772323200), 3.5, uint8(3), uint16(0xffff))
 	f.Add("\"", "\\\u2028", "\x00", "\xff", int64(1<<40), -1.0, uint8(1), uint16(0))
@@ -140,7 +141,7 @@ func FuzzWhatIsEncodedIsTheItem(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value, words, xid, tag string, unix int64, rating float64, kind uint8, set uint16) {
 		if xid == "not known" {
-			return // it is
+			return // this xid must stay unknown
 		}
 		is := func(bit int) bool { return set>>bit&1 != 0 }
 		at := time.Unix(unix, 999).In(time.FixedZone("", 3600))
@@ -175,7 +176,7 @@ func FuzzWhatIsEncodedIsTheItem(f *testing.F) {
 		var item tc.BatchItem
 		switch {
 		case kind < 13:
-			ind, summary, _ := indicatorOf(kind, value, words, tag) // Add finds out what is refused
+			ind, summary, _ := indicatorOf(kind, value, words, tag) // Add rejects invalid values
 			item = ind
 			m := ind.Meta()
 			m.Rating, m.Confidence, m.XID, m.GroupXIDs = &rating, new(int(set%101)), words, []string{xid, "not known"}
@@ -245,7 +246,7 @@ func FuzzWhatIsEncodedIsTheItem(f *testing.F) {
 	})
 }
 
-// ofType sets what only groups of one type have.
+// ofType sets the fields that only one type of group has, in g and in want.
 func ofType(want object, g tc.Group, value, words, tag string, at time.Time, all bool) {
 	summary := func(s *tc.AISummary) {
 		*s = tc.AISummary{Insights: words, AIProvider: tag, AILastRetrieval: at}
@@ -313,7 +314,7 @@ func TestTextThatIsNotUTF8IsBlamedOnWhatHoldsIt(t *testing.T) {
 	}{
 		"the attribute":            {func(m *tc.IndicatorMeta) { m.Attributes[0].Value = "\xff" }, "attribute"},
 		"the type of an attribute": {func(m *tc.IndicatorMeta) { m.Attributes[0].Type = "\xff" }, "attribute type"},
-		"something before it":      {func(m *tc.IndicatorMeta) { m.Description = "\xff" }, "batch item"},
+		"the description":          {func(m *tc.IndicatorMeta) { m.Description = "\xff" }, "batch item"},
 		"the tag":                  {func(m *tc.IndicatorMeta) { m.Tags[0].Name = "\xff" }, "tag"},
 	} {
 		t.Run(name, func(t *testing.T) {

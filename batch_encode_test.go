@@ -17,18 +17,18 @@ import (
 	tc "github.com/threatconnect-go/threatconnect"
 )
 
-// acceptor is a platform on which every item of every job succeeds. It keeps the files.
+// acceptor is a platform on which every item of every job succeeds. It keeps the uploaded files.
 type acceptor struct {
 	mu    sync.Mutex
 	files []batchFile
 }
 
-// batchFile is a file that was uploaded.
+// batchFile is an uploaded file.
 type batchFile struct{ Group, Indicator, Association []json.RawMessage }
 
 func (f *batchFile) items() int { return len(f.Group) + len(f.Indicator) + len(f.Association) }
 
-// all returns what was uploaded, in the order of the jobs.
+// all returns all uploaded items, in the order of the jobs.
 func (a *acceptor) all() (all batchFile) {
 	for _, f := range a.files {
 		all.Group = append(all.Group, f.Group...)
@@ -62,7 +62,7 @@ func (a *acceptor) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)), Request: req}, nil
 }
 
-// uploaded imports items and returns what was uploaded of them, and what the writer says.
+// uploaded imports items and returns the upload and the stats.
 func uploaded(t testing.TB, cfg tc.BatchConfig, items ...tc.BatchItem) (batchFile, tc.BatchStats) {
 	t.Helper()
 	var platform acceptor
@@ -77,7 +77,7 @@ func uploaded(t testing.TB, cfg tc.BatchConfig, items ...tc.BatchItem) (batchFil
 	return platform.all(), w.Stats()
 }
 
-// encode imports one item and returns what was uploaded of it, and the error of Add.
+// encode imports one item and returns the upload and the error of Add.
 func encode(t testing.TB, cfg tc.BatchConfig, item tc.BatchItem) (batchFile, error) {
 	t.Helper()
 	var platform acceptor
@@ -94,8 +94,8 @@ func encode(t testing.TB, cfg tc.BatchConfig, item tc.BatchItem) (batchFile, err
 	return file, err
 }
 
-// encoded is an item as it stands in a batch file, and the associations that go with it. Groups with
-// the known xids are in the owner.
+// encoded returns an item as encoded in a batch file, and the associations that are uploaded with it.
+// The owner has groups with the known xids.
 func encoded(t testing.TB, action tc.BatchAction, item tc.BatchItem, known ...string) (string, []any) {
 	t.Helper()
 	cfg := appendConfig()
@@ -120,8 +120,7 @@ func encoded(t testing.TB, action tc.BatchAction, item tc.BatchItem, known ...st
 	return text, associations
 }
 
-// members decodes a JSON value, with its numbers as they are written. A member that an object has twice fails the
-// test.
+// members decodes a JSON value and keeps its numbers as text. A duplicate member of an object fails the test.
 func members(t testing.TB, text string) any {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(text))
@@ -158,7 +157,7 @@ func members(t testing.TB, text string) any {
 	return v
 }
 
-// equalJSON compares JSON values, but for the order of the members of objects.
+// equalJSON compares JSON values and ignores the order of object members.
 func equalJSON(t testing.TB, want, got string) {
 	t.Helper()
 	require.Equal(t, members(t, want), members(t, got))
@@ -219,7 +218,7 @@ func TestItemsAreWrittenAsThePlatformReadsThem(t *testing.T) {
 			&tc.Association{From: tc.IndicatorEnd(tc.NewURL("http://Example.com/")), To: tc.IndicatorEnd(tc.NewHost("Example.com")), Type: "URL Host"},
 			`{"type_1":"URL","ref_1":"http://example.com/","type_2":"Host","ref_2":"example.com","associationType":"URL Host"}`,
 		},
-		"a link by id": {
+		"a link by ID": {
 			&tc.Association{From: tc.AssociationEnd{Indicator: tc.TypeHost, ID: 12}, To: tc.AssociationEnd{GroupType: tc.GroupIncident, ID: 5}},
 			`{"type_1":"Host","id_1":12,"type_2":"Incident","id_2":5}`,
 		},
@@ -305,7 +304,7 @@ func TestAnItemIsTheSameHoweverOftenItIsWritten(t *testing.T) {
 		assert.Equal(t, firstLinks, secondLinks)
 		after, err := json.Marshal(item)
 		require.NoError(t, err)
-		assert.JSONEq(t, string(before), string(after), "writing an item changes nothing of it")
+		assert.JSONEq(t, string(before), string(after), "encoding does not change an item")
 	}
 }
 
@@ -357,6 +356,6 @@ func TestItemsThatCannotBeImportedAreRefused(t *testing.T) {
 	require.NoError(t, w.Add(t.Context(), host(tc.IndicatorMeta{})))
 	require.NoError(t, w.Close(t.Context()))
 	require.Len(t, platform.files, 1)
-	require.Equal(t, 1, platform.files[0].items(), "nothing of what was refused is sent")
+	require.Equal(t, 1, platform.files[0].items(), "invalid items are not sent")
 	equalJSON(t, `{"type":"Host","summary":"a.example"}`, string(platform.files[0].Indicator[0]))
 }

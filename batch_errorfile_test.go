@@ -34,7 +34,7 @@ func scanned(text string) ([]string, error) {
 	}
 }
 
-// FuzzListsOfErrors reads any text as the list of errors of a file of hosts, one in each line of the other text.
+// FuzzListsOfErrors reads text as the error list of a batch file with one host per line of hosts.
 func FuzzListsOfErrors(f *testing.F) {
 	f.Add(`[{"errorReason":"Error (0x1005): x","errorSource":"a.example"}]`, "a.example\nb.example")
 	f.Add(`[{errorReason:'x',errorSource:{type:Host,summary:"a"}},]`, "a\nA\n a")
@@ -81,7 +81,7 @@ func FuzzListsOfErrors(f *testing.F) {
 			}
 		}
 
-		// What is JSON is read as JSON.
+		// Valid JSON must be read as JSON.
 		var strict []map[string]any
 		if json.Unmarshal([]byte(text), &strict) == nil && len(text) > 0 && text[0] == '[' {
 			require.NoError(t, err)

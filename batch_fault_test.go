@@ -30,8 +30,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// sawtooth imports groups and hosts that refer to them forwards and backwards, in several small
-// jobs, and returns the stats.
+// sawtooth imports groups, and hosts that refer to earlier and later groups, in several small jobs,
+// and returns the stats.
 func sawtooth(t *testing.T, client *threatconnect.Client, cfg threatconnect.BatchConfig, hosts int) threatconnect.BatchStats {
 	t.Helper()
 	w, err := client.Batch.NewWriter(t.Context(), cfg)
@@ -48,7 +48,7 @@ func sawtooth(t *testing.T, client *threatconnect.Client, cfg threatconnect.Batc
 	return w.Stats()
 }
 
-// checkSawtooth compares what the server holds with what sawtooth has added.
+// checkSawtooth checks that the server has each item and link of sawtooth exactly once.
 func checkSawtooth(t *testing.T, srv *threatconnecttest.Server, hosts int) {
 	t.Helper()
 	require.Equal(t, hosts, srv.Counts(batchOwner).Indicators)
@@ -71,7 +71,7 @@ func checkSawtooth(t *testing.T, srv *threatconnecttest.Server, hosts int) {
 	}
 	for _, j := range srv.Jobs() {
 		if j.Status == "Created" {
-			assert.Zero(t, j.ContentSize, "a job that was made twice has no file")
+			assert.Zero(t, j.ContentSize, "a duplicate job has no file")
 		}
 	}
 }
@@ -133,8 +133,8 @@ func TestReferencesHoldWithoutFaults(t *testing.T) {
 	}
 }
 
-// killedDir and killedURL tell a process of this test binary that it is one that is to be killed: in
-// which directory its spool is, and where the server.
+// killedDir and killedURL are environment variables that make a process of this test binary run
+// beKilled. They contain its spool directory and the URL of the server.
 const (
 	killedDir = "THREATCONNECT_TEST_KILLED_DIR"
 	killedURL = "THREATCONNECT_TEST_KILLED_URL"
@@ -142,7 +142,8 @@ const (
 
 const killedHosts = 120
 
-// beKilled imports with a spool in a directory, as a program does that is started again and again.
+// beKilled imports with a directory spool, like a program that is restarted until it succeeds. It
+// returns the exit code.
 func beKilled() int {
 	srv := threatconnecttest.New() // for its credentials only
 	client, err := threatconnect.NewClient(os.Getenv(killedURL), threatconnect.HMAC(srv.AccessID(), srv.SecretKey()),
@@ -169,18 +170,18 @@ func beKilled() int {
 }
 
 const (
-	killedPoison = "ends its job" // the value of an item at which the platform gives up
-	killedAgain  = 3              // the code with which a process exits whose import can be resumed
+	killedPoison = "ends its job" // the value of an item that makes the platform give up its job
+	killedAgain  = 3              // the exit code of a process whose import can be resumed
 )
 
-// killer is a server that kills its client at a moment: before or after it has processed a request,
-// or some time after that, while the client writes to its disk.
+// killer is a server that kills its client before or after it processes a request, or a little later,
+// while the client writes to disk.
 type killer struct {
 	srv http.Handler
 
 	mu    sync.Mutex
-	down  int // requests until an outage; below zero there is none
-	after int // requests until then; below zero never
+	down  int // requests until an outage; -outage for none
+	after int // requests until the kill; negative for never
 	how   int
 	wait  time.Duration
 	kill  func()
@@ -218,13 +219,13 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// outage is how many requests an outage refuses: more than a process makes before it gives up.
+// outage is the number of requests that an outage rejects. A process gives up after fewer.
 const outage = 60
 
-// TestAnImportSurvivesBeingKilled kills real processes, with the signal that cannot be caught, at 200 seeded moments of
-// an import. The platform gives up the jobs of one item, and processes also die in the search for it. Every other import
-// has an outage, at which processes end by themselves. Every third one has many deaths, also right before its end. The
-// processes mostly wait for the server, so many imports run at the same time.
+// TestAnImportSurvivesBeingKilled kills real processes, which cannot catch the signal, at 200 seeded moments of imports.
+// One item makes the platform give up its job, so processes also die while they search for it. Every other import has an
+// outage, in which processes exit by themselves. Every third import has many deaths, also right before its end. Many
+// imports run at the same time, because the processes mostly wait for the server.
 func TestAnImportSurvivesBeingKilled(t *testing.T) {
 	t.Parallel()
 	var killed, ended atomic.Int64
@@ -243,13 +244,12 @@ func TestAnImportSurvivesBeingKilled(t *testing.T) {
 	assert.GreaterOrEqual(t, killed.Load(), kills)
 }
 
-// killSeeded imports in processes that are killed until one ends by itself. It counts those that were
-// killed.
+// killSeeded imports in processes that are killed, until one succeeds, and counts those that were killed.
 func killSeeded(t *testing.T, seed uint64, killed *atomic.Int64) {
 	random := rand.New(rand.NewPCG(seed, 2))
 	polls := 1
 	if scaletest.Stride() > 1 {
-		polls = 0 // no waiting between two looks at a job
+		polls = 0 // no wait between two polls of a job
 	}
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchPolls(polls))
 	k := &killer{srv: srv, down: -outage}
@@ -298,8 +298,8 @@ func killSeeded(t *testing.T, seed uint64, killed *atomic.Int64) {
 	assert.Fail(t, "the import does not end", "seed %d", seed)
 }
 
-// A server that makes its counts up cannot make the writer panic, wait for ever or lose an item:
-// each is counted, as what is known of it.
+// A server that invents counts must not make the writer panic, hang or lose an item: the stats
+// include every item with its known outcome.
 func TestCountsThatAreMadeUp(t *testing.T) {
 	t.Parallel()
 	count := regexp.MustCompile(`("\w+Count":)\d+`)
@@ -329,7 +329,7 @@ func TestCountsThatAreMadeUp(t *testing.T) {
 					}
 					require.NoError(t, w.Add(t.Context(), h))
 				}
-				_ = w.Close(t.Context()) // what it says depends on the lie
+				_ = w.Close(t.Context()) // the error depends on the count
 				n := w.Stats().Total()
 				assert.EqualValues(t, 20, n.Added)
 				assert.Equal(t, n.Added, n.Succeeded+n.Failed+n.Unprocessed+n.Unknown)
@@ -339,8 +339,7 @@ func TestCountsThatAreMadeUp(t *testing.T) {
 	}
 }
 
-// A platform that counts the item which halted a job among those that it has not processed does not make the item one
-// of them.
+// An item that halted a job has failed, even if the platform also counts it as unprocessed.
 func TestAnItemThatFailedIsNotCountedAsUnprocessed(t *testing.T) {
 	t.Parallel()
 	count := regexp.MustCompile(`("unprocessCount":)\d+`)
@@ -375,8 +374,8 @@ func TestAnItemThatFailedIsNotCountedAsUnprocessed(t *testing.T) {
 	}
 }
 
-// refusedFeed makes the items of a feed in which some are refused, whole or in part, and some look like others. bad are
-// the indexes of those that the platform does not take as they are.
+// refusedFeed returns a feed in which some items look like others. The platform rejects some of them, whole or in part:
+// those with an index in bad.
 func refusedFeed(random *rand.Rand, n int) (items []threatconnect.BatchItem, bad map[int64]bool) {
 	bad = map[int64]bool{}
 	var last threatconnect.Indicator
@@ -394,7 +393,7 @@ func refusedFeed(random *rand.Rand, n int) (items []threatconnect.BatchItem, bad
 			}
 			items = append(items, g)
 			continue
-		case 1: // the name of the one before, as another type
+		case 1: // the name of the previous item, with another type
 			ind = threatconnect.NewMutex(name)
 			if host, ok := last.(*threatconnect.Host); ok {
 				ind = threatconnect.NewMutex(host.HostName)
@@ -431,10 +430,10 @@ func refusedFeed(random *rand.Rand, n int) (items []threatconnect.BatchItem, bad
 	return items, bad
 }
 
-// importWithRefusals imports a random feed whose items are refused here and there, on a platform that answers in one of
-// many ways, hides now and then which item it means, and fails in about a fifth of the requests of every other seed. No
-// item is named that the platform did not refuse, none is sent twice, and the counts add up. whole are the indicators
-// that are on the platform with everything they carry.
+// importWithRefusals imports a random feed in which some items are rejected. The platform responds in one of several
+// styles, sometimes hides the item of an error, and fails in about a fifth of the requests of every other seed. Only
+// rejected items may be reported, none may be sent twice, and the counts must add up. whole is the number of indicators
+// that are complete on the platform.
 func importWithRefusals(t *testing.T, seed uint64, check func(t *testing.T, stats threatconnect.BatchStats, whole int64)) {
 	synctest.Test(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 11))
@@ -457,7 +456,7 @@ func importWithRefusals(t *testing.T, seed uint64, check func(t *testing.T, stat
 		cfg := appendConfig()
 		cfg.MaxItems, cfg.Concurrency, cfg.HaltOnError = 3+random.IntN(40), 1+random.IntN(3), random.IntN(5) == 0
 		if random.IntN(2) == 0 {
-			cfg.KnownGroup = knows("x-nowhere", "x-nowhere-else") // they are not
+			cfg.KnownGroup = knows("x-nowhere", "x-nowhere-else") // which is wrong
 		}
 		cfg.OnError = func(e threatconnect.BatchItemError) {
 			assert.True(t, e.Seq < 0 || e.Unprocessed || bad[e.Seq], "item %d is named: %s %s: %s", e.Seq, e.Type, e.Ref, e.Code)

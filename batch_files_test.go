@@ -32,7 +32,7 @@ func batchReport(xid string) *threatconnect.Report {
 	return r
 }
 
-// contentOf reads the content of a document with the SDK.
+// contentOf downloads the content of a document.
 func contentOf(t *testing.T, srv *threatconnecttest.Server, xid string) string {
 	t.Helper()
 	g, ok := srv.Group(xid)
@@ -72,7 +72,7 @@ func TestContentsFollowTheirGroups(t *testing.T) {
 	)
 	require.NoError(t, w.Close(t.Context()))
 	assert.Equal(t, "first", contentOf(t, srv, "d-1"))
-	assert.Equal(t, []string{"POST documents/d-1/upload 200", "POST reports/r%2F1/upload 200"}, uploads(srv), "and none for what has no content")
+	assert.Equal(t, []string{"POST documents/d-1/upload 200", "POST reports/r%2F1/upload 200"}, uploads(srv), "groups without content have no upload")
 	assert.Equal(t, []string{"d-1 5 1", "r/1 4 2"}, events)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, w.Stats().Contents)
 	assert.EqualValues(t, 4, w.Stats().Total().Added, "contents are not items")
@@ -98,7 +98,7 @@ func TestContentsThatFailAreToldOneByOne(t *testing.T) {
 	require.NoError(t, err)
 	gone := errors.New("the file is gone")
 	refused := batchDocument("d-1")
-	refused.Password = "x" // of no malware: the platform does not mind; the attribute it does
+	refused.Password = "x" // the platform accepts a password without malware, but not the attribute below
 	refused.Attributes = []threatconnect.Attribute{{Type: "No Such Type", Value: "x"}}
 	malware := batchDocument("d-3")
 	malware.Malware, malware.Password = new(true), "TCInfected"
@@ -123,7 +123,7 @@ func TestContentsThatFailAreToldOneByOne(t *testing.T) {
 	require.ErrorIs(t, &b.Items[1], gone)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 5, Succeeded: 2, Failed: 3}, w.Stats().Contents)
 	assert.Contains(t, err.Error(), "3 contents were not uploaded")
-	assert.Equal(t, "fifth", contentOf(t, srv, "d-5"), "the rest went on")
+	assert.Equal(t, "fifth", contentOf(t, srv, "d-5"), "the other contents are uploaded")
 }
 
 func TestContentsOfRefusedGroupsAreNotUploaded(t *testing.T) {
@@ -179,14 +179,14 @@ func TestGroupContentRefusesWhatHasNone(t *testing.T) {
 	content := threatconnect.BytesContent([]byte("x"))
 	digits := batchDocument("123")
 	for field, item := range map[string]threatconnect.BatchItem{
-		"no group":          &threatconnect.GroupContent{Content: content},
-		"a nil document":    &threatconnect.GroupContent{Group: (*threatconnect.Document)(nil), Content: content},
-		"a threat":          &threatconnect.GroupContent{Group: batchGroup("x-1"), Content: content},
-		"no content":        &threatconnect.GroupContent{Group: batchDocument("d-1")},
-		"a negative size":   &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.Content{Open: content.Open, Size: -2}},
-		"an xid of digits":  &threatconnect.GroupContent{Group: digits, Content: content},
-		"nil":               (*threatconnect.GroupContent)(nil),
-		"a group of no xid": &threatconnect.GroupContent{Group: batchDocument(""), Content: content},
+		"no group":            &threatconnect.GroupContent{Content: content},
+		"a nil document":      &threatconnect.GroupContent{Group: (*threatconnect.Document)(nil), Content: content},
+		"a threat":            &threatconnect.GroupContent{Group: batchGroup("x-1"), Content: content},
+		"no content":          &threatconnect.GroupContent{Group: batchDocument("d-1")},
+		"a negative size":     &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.Content{Open: content.Open, Size: -2}},
+		"an xid of digits":    &threatconnect.GroupContent{Group: digits, Content: content},
+		"nil":                 (*threatconnect.GroupContent)(nil),
+		"a group without xid": &threatconnect.GroupContent{Group: batchDocument(""), Content: content},
 	} {
 		w, err := threatconnecttest.NewT(t).Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
@@ -247,8 +247,8 @@ func TestContentsSurviveTheirProcess(t *testing.T) {
 	}
 }
 
-// TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess has a group over which the platform gives up its job, in a
-// process that dies at every moment.
+// TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess has a group that makes the platform give up its
+// job, in a process that dies at each moment in turn.
 func TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess(t *testing.T) {
 	t.Parallel()
 	bad := batchDocument("d-1")
@@ -290,7 +290,7 @@ func TestContentsOfAnEarlierProcessNeedToBeOpenedAgain(t *testing.T) {
 	cfg := appendConfig()
 	cfg.Spool, cfg.Run = newMemSpool(), "today"
 	items := []threatconnect.BatchItem{&threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte("x"))}}
-	interrupt(t, srv, cfg, items, 3) // created, uploaded, asked for
+	interrupt(t, srv, cfg, items, 3) // create, upload, poll
 	_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
 	require.ErrorIs(t, itemError(t, err), threatconnect.ErrValidation)
 	assert.ErrorContains(t, err, "OpenContent")
@@ -313,7 +313,7 @@ func TestContentsGoThroughMerging(t *testing.T) {
 	stats, err := srv.Client().Batch.Import(t.Context(), appendConfig(), merged)
 	var v *threatconnect.ValidationError
 	require.ErrorAs(t, itemError(t, err), &v)
-	assert.Equal(t, "content", v.Field, "the one without content is refused as what it is")
+	assert.Equal(t, "content", v.Field, "the item without content is rejected")
 	assert.EqualValues(t, 1, stats.Invalid)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, stats.Contents)
 	assert.Equal(t, "second", contentOf(t, srv, "d-1"))

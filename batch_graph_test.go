@@ -28,8 +28,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// graph is a random graph of groups and hosts: what each is linked to, by the names under which the
-// server tells it.
+// graph contains the links of a random graph of groups and hosts, by the names that the server
+// reports.
 type graph struct {
 	groups, hosts map[string]map[string]bool // xid or host -> xids
 	pairs         map[string]map[string]bool // host -> hosts
@@ -42,8 +42,8 @@ func link(m map[string]map[string]bool, from, to string) {
 	m[from][to] = true
 }
 
-// randomGraph makes the items of a graph in random order. Every link is written at either of its ends,
-// at both, or as an association; some several times. There are circles, also of two.
+// randomGraph returns a graph and its items in random order. Each link is in the item at one end, in
+// both, or in an association, and some are in several. There are cycles, also of length two.
 func randomGraph(random *rand.Rand, groups, hosts, links int) (graph, []threatconnect.BatchItem) {
 	g := graph{map[string]map[string]bool{}, map[string]map[string]bool{}, map[string]map[string]bool{}}
 	var items []threatconnect.BatchItem
@@ -61,7 +61,7 @@ func randomGraph(random *rand.Rand, groups, hosts, links int) (graph, []threatco
 		a, b := threats[random.IntN(groups)], threats[random.IntN(groups)]
 		h, i := indicators[random.IntN(hosts)], indicators[random.IntN(hosts)]
 		switch random.IntN(6) {
-		case 0: // group to group, at one end or both
+		case 0: // group to group, in one item or both
 			if a == b {
 				continue
 			}
@@ -80,18 +80,18 @@ func randomGraph(random *rand.Rand, groups, hosts, links int) (graph, []threatco
 			items = append(items, &threatconnect.Association{From: threatconnect.GroupEnd(a.XID), To: threatconnect.GroupEnd(b.XID)})
 			link(g.groups, a.XID, b.XID)
 			link(g.groups, b.XID, a.XID)
-		case 2: // written at the host
+		case 2: // in the host
 			if !slices.Contains(h.GroupXIDs, a.XID) {
 				h.GroupXIDs = append(h.GroupXIDs, a.XID)
 			}
 			link(g.hosts, h.HostName, a.XID)
-		case 3: // written at the group
+		case 3: // in the group
 			a.Associated = append(a.Associated, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: h.HostName})
 			link(g.hosts, h.HostName, a.XID)
 		case 4: // as an association
 			items = append(items, &threatconnect.Association{From: hostEnd(h), To: threatconnect.GroupEnd(a.XID)})
 			link(g.hosts, h.HostName, a.XID)
-		default: // host to host, sometimes again and the other way round
+		default: // host to host, sometimes also in the other direction
 			if h == i {
 				continue
 			}
@@ -107,7 +107,7 @@ func randomGraph(random *rand.Rand, groups, hosts, links int) (graph, []threatco
 	return g, items
 }
 
-// without takes hosts out of the graph.
+// without removes hosts from the graph.
 func (g *graph) without(hosts map[string]bool) {
 	for h := range hosts {
 		for other := range g.pairs[h] {
@@ -132,7 +132,7 @@ func sorted(s []string) []string {
 	return slices.Sorted(slices.Values(s))
 }
 
-// associations counts the associations that are uploaded, those that link the same two as one.
+// associations is a transport that counts uploaded associations by their ends, in either order, and type.
 type associations struct {
 	srv  http.RoundTripper
 	mu   sync.Mutex
@@ -204,8 +204,8 @@ func TestRandomGraphsHold(t *testing.T) {
 	assert.Positive(t, duplicates)
 }
 
-// Whatever is excluded, all else goes in, nothing dangles, and the counts add up, also when the process
-// ends and another one resumes.
+// Exclusions must not affect other items: these are imported, no link dangles, and the counts add up,
+// even if the process dies and another one resumes.
 func TestRandomGraphsHoldWithoutWhatIsExcluded(t *testing.T) {
 	t.Parallel()
 	total, deaths := int64(0), 0
@@ -265,7 +265,7 @@ func TestRandomGraphsHoldWithoutWhatIsExcluded(t *testing.T) {
 			require.Equal(t, sum, reasons)
 			if died {
 				deaths++
-				require.GreaterOrEqual(t, told, sum, "seed %d", seed) // some can be told again
+				require.GreaterOrEqual(t, told, sum, "seed %d", seed) // events can be repeated
 			} else {
 				require.Equal(t, sum, told)
 			}
@@ -309,7 +309,7 @@ func TestIndicatorsCarryTheGroupsOfTheirFileThatListThem(t *testing.T) {
 			for _, h := range srv.Indicators(batchOwner) {
 				require.Equal(t, names(want[h.Summary]), sorted(h.Groups), "seed %d, %s", seed, h.Summary)
 			}
-			assert.Empty(t, sent.seen, "an older instance does not know the list of associations")
+			assert.Empty(t, sent.seen, "older instances do not support the list of associations")
 			assert.Zero(t, stats.Links.Added)
 		})
 		if t.Failed() {
@@ -318,8 +318,8 @@ func TestIndicatorsCarryTheGroupsOfTheirFileThatListThem(t *testing.T) {
 	}
 }
 
-// TestHeldAssociationsAreKeptBeyondMemory imports associations, which are sent at the end, and more of them than are kept
-// in memory. The first that sends them gives up in the middle.
+// TestHeldAssociationsAreKeptBeyondMemory imports more associations than the writer keeps in memory. They are sent at
+// the end, and the first flush is canceled midway.
 func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel: it measures memory
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -348,7 +348,7 @@ func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel:
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(5<<20), "of 10 MB")
+	assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(5<<20), "heap growth, for 10 MB of associations")
 
 	require.ErrorIs(t, w.Flush(ctx), context.Canceled)
 	require.NoError(t, w.Close(t.Context()))
@@ -404,7 +404,7 @@ func TestAssociationsThatSayTheSameAreSentOnce(t *testing.T) {
 			assert.EqualValues(t, len(same)-1, stats.Duplicates)
 			assert.Len(t, file.Association, len(others)+1)
 			first, _ := encoded(t, threatconnect.BatchCreate, same[0])
-			assert.Contains(t, file.Association, json.RawMessage(first), "the first of several counts")
+			assert.Contains(t, file.Association, json.RawMessage(first), "the first of equal associations is sent")
 		})
 	}
 }
@@ -414,7 +414,7 @@ func TestAnEndThatIsTooLongIsRefusedAlone(t *testing.T) {
 	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
-	long := strings.Repeat("\x01", 64<<10) // which JSON makes six times as long
+	long := strings.Repeat("\x01", 64<<10) // six times as long in JSON
 	mutex := threatconnect.NewMutex("m")
 	mutex.GroupXIDs = []string{long + "1"}
 	listing := batchGroup("x-1")
@@ -430,8 +430,8 @@ func TestAnEndThatIsTooLongIsRefusedAlone(t *testing.T) {
 	assert.EqualValues(t, 1, w.Stats().Indicators.Succeeded, "the rest is imported")
 }
 
-// TestAFlushThatCannotKeepWhatWaitsEndsTheImport takes the place for temporary files away after more was held than there
-// is memory for.
+// TestAFlushThatCannotKeepWhatWaitsEndsTheImport removes the directory for temporary files after the writer holds
+// more associations than fit in memory.
 func TestAFlushThatCannotKeepWhatWaitsEndsTheImport(t *testing.T) {
 	temporary := os.TempDir()
 	setTemporary := func(dir string) {
@@ -454,7 +454,7 @@ func TestAFlushThatCannotKeepWhatWaitsEndsTheImport(t *testing.T) {
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	addAll(t, w, host)
-	require.NoError(t, w.Flush(t.Context()), "no group is there, so all keep waiting")
+	require.NoError(t, w.Flush(t.Context()), "no group was added, so all links keep waiting")
 	setTemporary(filepath.Join(t.TempDir(), "is not there"))
 	require.ErrorIs(t, w.Flush(t.Context()), fs.ErrNotExist)
 	setTemporary(temporary)

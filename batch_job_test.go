@@ -48,16 +48,16 @@ func TestAnUploadThatHasArrivedIsNotSentAgain(t *testing.T) {
 		fault   threatconnecttest.Fault
 		uploads int
 	}{
-		"the reply is lost":           {threatconnecttest.Fault{Kind: threatconnecttest.FaultLostReply}, 1},
-		"a proxy answers 502":         {threatconnecttest.Fault{Kind: threatconnecttest.FaultLateStatus, Status: 502}, 1},
-		"a proxy answers 503":         {threatconnecttest.Fault{Kind: threatconnecttest.FaultLateStatus, Status: 503, Header: http.Header{"Retry-After": {"1"}}}, 1},
-		"the reply is cut":            {threatconnecttest.Fault{Kind: threatconnecttest.FaultTruncate}, 1},
-		"the reply never ends":        {threatconnecttest.Fault{Kind: threatconnecttest.FaultEndless}, 1},
-		"it was reset on its way":     {threatconnecttest.Fault{Kind: threatconnecttest.FaultReset}, 2},
-		"a login page was in between": {threatconnecttest.Fault{Kind: threatconnecttest.FaultHTML}, 2},
-		"nothing at all came back":    {threatconnecttest.Fault{Kind: threatconnecttest.FaultEmpty}, 2},
-		"it was one too many":         {threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, 2},
-		"an error of the server":      {threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 500}, 2},
+		"the reply is lost":      {threatconnecttest.Fault{Kind: threatconnecttest.FaultLostReply}, 1},
+		"a proxy answers 502":    {threatconnecttest.Fault{Kind: threatconnecttest.FaultLateStatus, Status: 502}, 1},
+		"a proxy answers 503":    {threatconnecttest.Fault{Kind: threatconnecttest.FaultLateStatus, Status: 503, Header: http.Header{"Retry-After": {"1"}}}, 1},
+		"the reply is cut":       {threatconnecttest.Fault{Kind: threatconnecttest.FaultTruncate}, 1},
+		"the reply never ends":   {threatconnecttest.Fault{Kind: threatconnecttest.FaultEndless}, 1},
+		"the request was reset":  {threatconnecttest.Fault{Kind: threatconnecttest.FaultReset}, 2},
+		"a login page answers":   {threatconnecttest.Fault{Kind: threatconnecttest.FaultHTML}, 2},
+		"an empty reply":         {threatconnecttest.Fault{Kind: threatconnecttest.FaultEmpty}, 2},
+		"a rate limit":           {threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, 2},
+		"an error of the server": {threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 500}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestARefusedSecondUploadMeansThatTheFirstArrivedAfterAll(t *testing.T) {
 				late.Body = io.NopCloser(strings.NewReader(string(body)))
 				return nil, errors.New("read: connection reset by peer")
 			}
-			// The first one was still on its way when the job was looked at.
+			// The first upload was still in transit when the job was polled.
 			_, err := srv.RoundTrip(late)
 			require.NoError(t, err)
 			return srv.RoundTrip(req)
@@ -218,8 +218,8 @@ func TestAWrongBaseURLFailsAtOnce(t *testing.T) {
 	})
 }
 
-// TestJobsAreLookedAtLessAndLessOften counts the requests for the status of jobs that take long, and how long it takes
-// to notice that they are done. What is learned from a job makes the next one no worse.
+// TestJobsAreLookedAtLessAndLessOften counts the status requests for jobs of different durations and measures the delay
+// until their completion is noticed. The experience from one job must not make the next one worse.
 func TestJobsAreLookedAtLessAndLessOften(t *testing.T) {
 	t.Parallel()
 	for _, duration := range []time.Duration{time.Second, 10 * time.Second, time.Minute, 10 * time.Minute} {
@@ -285,7 +285,7 @@ func TestDeletionTakesOutWhatIsNamed(t *testing.T) {
 	cfg := appendConfig()
 	cfg.KnownGroup = knows("x-unknown")
 	_, err := srv.Client().Batch.Import(t.Context(), cfg, items)
-	require.Error(t, err, "the group is not in the owner, whatever was said")
+	require.Error(t, err, "the group is not in the owner, although KnownGroup says so")
 	require.Equal(t, 1, srv.Counts(batchOwner).Indicators)
 	stats, err := srv.Client().Batch.Import(t.Context(), threatconnect.BatchConfig{Owner: batchOwner, Action: threatconnect.BatchDelete}, items)
 	require.NoError(t, err)
@@ -294,12 +294,12 @@ func TestDeletionTakesOutWhatIsNamed(t *testing.T) {
 	assert.Empty(t, srv.Groups(batchOwner))
 }
 
-// poisoning is a transport that turns the description "poison" of an uploaded item into a date that
-// the platform cannot read, and can hide in the error file where that was.
+// poisoning is a transport that replaces the description or file name "poison" of an uploaded item
+// with a date that the platform cannot read. It can hide the item in the error file.
 type poisoning struct {
 	srv     *threatconnecttest.Server
-	hide    *regexp.Regexp // what the error file does not say
-	atStart bool           // the platform reads a whole file before it processes anything
+	hide    *regexp.Regexp // removed from the error file
+	atStart bool           // the platform fails before it processes any item
 
 	mu      sync.Mutex
 	uploads int
@@ -336,7 +336,7 @@ func (p *poisoning) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// TestPoisonousItemsAreFoundAndTheRestGoesIn has hosts of which a few make the platform give up.
+// TestPoisonousItemsAreFoundAndTheRestGoesIn has a few hosts that make the platform give up their job.
 func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -344,16 +344,16 @@ func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
 		poison  []int
 		atStart bool
 	}{
-		"one in the middle, its place is told":         {"", []int{57}, false},
-		"the first one":                                {"", []int{0}, false},
-		"the last one":                                 {"", []int{99}, false},
-		"three, next to each other and apart":          {"", []int{20, 21, 90}, false},
-		"the path is hidden":                           {` Last known JSON path[^"]*`, []int{57}, false},
-		"the path is hidden, two":                      {` Last known JSON path[^"]*`, []int{0, 99}, false},
-		"everything is hidden":                         {`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`, []int{30, 31, 77}, false},
-		"nothing before it was processed":              {`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`, []int{42}, true},
-		"nothing was processed and there are a couple": {`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`, []int{42, 43}, true},
-		"nothing was processed and a wrong path":       {`\[\d+\]|( Last processed[^"]*)|(,"errorSource":"[^"]*")`, []int{42}, true},
+		"one in the middle, its place is reported": {"", []int{57}, false},
+		"the first one":                       {"", []int{0}, false},
+		"the last one":                        {"", []int{99}, false},
+		"three, next to each other and apart": {"", []int{20, 21, 90}, false},
+		"the path is hidden":                  {` Last known JSON path[^"]*`, []int{57}, false},
+		"the path is hidden, two":             {` Last known JSON path[^"]*`, []int{0, 99}, false},
+		"everything is hidden":                {`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`, []int{30, 31, 77}, false},
+		"nothing before it was processed":     {`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`, []int{42}, true},
+		"nothing was processed, two items":    {`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`, []int{42, 43}, true},
+		"nothing was processed, a wrong path": {`\[\d+\]|( Last processed[^"]*)|(,"errorSource":"[^"]*")`, []int{42}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -440,8 +440,8 @@ func TestPoisonHaltsAnImportThatHaltsOnErrors(t *testing.T) {
 	assert.Equal(t, threatconnect.BatchCounts{Added: 5, Succeeded: 2, Failed: 1, Unprocessed: 2}, w.Stats().Indicators)
 }
 
-// TestPoisonThatNobodyCanNameIsBlamedOnNobody has a platform that gives up a job before it has
-// processed anything, and does not say at which item.
+// TestPoisonThatNobodyCanNameIsBlamedOnNobody has a platform that gives up a job before it
+// processes any item, and does not name the cause.
 func TestPoisonThatNobodyCanNameIsBlamedOnNobody(t *testing.T) {
 	t.Parallel()
 	p := &poisoning{srv: threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), atStart: true,

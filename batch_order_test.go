@@ -22,12 +22,12 @@ func TestJobsWaitForWhatTheyReferToAndForNothingElse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		items []threatconnect.BatchItem
-		waits []bool // whether a job was uploaded only after the one before it had ended, in the order of uploads
+		waits []bool // for each upload after the first: whether it waited for the end of the previous job
 	}{
-		"nothing in common":      {[]threatconnect.BatchItem{batchGroup("x-1"), batchHost(1), batchGroup("x-2")}, []bool{false, false}},
-		"a reference":            {[]threatconnect.BatchItem{batchGroup("x-1"), batchHost(1, "x-1"), batchHost(2)}, []bool{false, true}},
-		"the same group again":   {[]threatconnect.BatchItem{batchGroup("x-1"), batchGroup("x-1")}, []bool{true}},
-		"a reference to a later": {[]threatconnect.BatchItem{batchHost(1, "x-1"), batchGroup("x-1")}, []bool{false, true}},
+		"nothing in common":            {[]threatconnect.BatchItem{batchGroup("x-1"), batchHost(1), batchGroup("x-2")}, []bool{false, false}},
+		"a reference":                  {[]threatconnect.BatchItem{batchGroup("x-1"), batchHost(1, "x-1"), batchHost(2)}, []bool{false, true}},
+		"the same group again":         {[]threatconnect.BatchItem{batchGroup("x-1"), batchGroup("x-1")}, []bool{true}},
+		"a reference to a later group": {[]threatconnect.BatchItem{batchHost(1, "x-1"), batchGroup("x-1")}, []bool{false, true}},
 		"an association": {[]threatconnect.BatchItem{batchGroup("x-1"), batchGroup("x-2"),
 			&threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: threatconnect.GroupEnd("x-2")}}, []bool{false, true}},
 	} {
@@ -84,7 +84,7 @@ func TestWhatWaitsIsSentAfterTheFlushInterval(t *testing.T) {
 		}
 		addAll(t, w, batchHost(0))
 		time.Sleep(30 * time.Second)
-		addAll(t, w, batchHost(1)) // the first item counts
+		addAll(t, w, batchHost(1)) // the interval starts with the first item
 		hosts, final := in(29 * time.Second)
 		assert.Equal(t, []int64{0, 0}, []int64{int64(hosts), final})
 		hosts, final = in(5 * time.Second)
@@ -152,7 +152,7 @@ func TestAnErrorFileThatBreaksOffIsReadOn(t *testing.T) {
 			addAll(t, w, h)
 			want = append(want, fmt.Sprintf("%d Host h%d.example: 0x2001", n, n))
 		}
-		assert.Equal(t, want, failures(t, w.Close(t.Context())), "each once and none left out")
+		assert.Equal(t, want, failures(t, w.Close(t.Context())), "every error exactly once")
 		assert.EqualValues(t, 20, w.Stats().Indicators.Failed)
 	})
 }
@@ -196,7 +196,7 @@ func TestEventsTellHowFastAnImportIs(t *testing.T) {
 		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 		require.NoError(t, err)
 		for range 20 {
-			addAll(t, w, batchHost(99)) // costs the platform nothing
+			addAll(t, w, batchHost(99)) // excluded, so not sent
 		}
 		for n := range 20 {
 			addAll(t, w, batchHost(n))
@@ -224,8 +224,8 @@ func TestJobsAreLookedAtAccordingToTheirSize(t *testing.T) {
 		require.NoError(t, w.Close(t.Context()))
 		jobs := srv.Jobs()
 		require.Len(t, jobs, 3)
-		assert.Less(t, jobs[1].Polls, jobs[0].Polls, "one of this size took half a minute")
-		assert.Less(t, jobs[1].Polls, jobs[2].Polls, "a tenth is expected to take a tenth")
+		assert.Less(t, jobs[1].Polls, jobs[0].Polls, "the previous job of this size took half a minute")
+		assert.Less(t, jobs[1].Polls, jobs[2].Polls, "a tenth of the items is expected to take a tenth of the time")
 	})
 }
 
@@ -240,11 +240,11 @@ func TestTheRateIsThatOfTheProcess(t *testing.T) {
 		var last threatconnect.BatchEvent
 		cfg.OnEvent = func(e threatconnect.BatchEvent) { last = e }
 		_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
-		require.Error(t, err, "of the items that break a rule")
+		require.Error(t, err, "the invalid items are errors")
 		total := last.Stats.Total()
 		assert.Less(t, last.Elapsed, 5*time.Minute)
 		assert.Positive(t, last.Rate)
-		assert.Less(t, last.Rate*last.Elapsed.Seconds(), float64(total.Succeeded)-1, "what the process before did does not count")
+		assert.Less(t, last.Rate*last.Elapsed.Seconds(), float64(total.Succeeded)-1, "the work of the previous process does not count")
 	})
 }
 
@@ -275,7 +275,7 @@ func TestAnItemIsSentAfterTheFlushInterval(t *testing.T) {
 	})
 }
 
-// TestTheWatermarkPassesOnlyWhatIsFinal looks at the watermark after each step of an import.
+// TestTheWatermarkPassesOnlyWhatIsFinal checks the watermark after each step of an import.
 func TestTheWatermarkPassesOnlyWhatIsFinal(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)

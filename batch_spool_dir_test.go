@@ -22,7 +22,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// files lists what is in a directory.
+// files returns the names of the files in a directory.
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -34,8 +34,7 @@ func files(t *testing.T, dir string) []string {
 	return names
 }
 
-// leftIn imports a part of a feed into a directory, as a process does that dies, and returns the names of the
-// files that it leaves.
+// leftIn interrupts an import with a spool in dir, and returns the names of the files that it leaves.
 func leftIn(t *testing.T, dir string) []string {
 	t.Helper()
 	cfg := appendConfig()
@@ -51,7 +50,7 @@ func TestDirSpoolIsForItsUserOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
 	leftIn(t, dir)
 	if runtime.GOOS == "windows" {
-		return // it has no such modes; the directory inherits those of its parent
+		return // no such modes; the directory inherits the permissions of its parent
 	}
 	info, err := os.Stat(dir)
 	require.NoError(t, err)
@@ -80,11 +79,11 @@ func TestDirSpoolLeavesAloneWhatIsNotItsOwn(t *testing.T) {
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Spool, cfg.Run = 7, threatconnect.NewDirSpool(dir), "today"
 	_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
-	require.Error(t, err, "of the items that break a rule")
+	require.Error(t, err, "the invalid items are errors")
 	checkFeed(t, srv, 40)
 	left := files(t, dir)
 	assert.Subset(t, left, append(foreign, "folder"))
-	assert.Len(t, left, len(foreign)+2, "and the outcome of the import")
+	assert.Len(t, left, len(foreign)+2, "plus the folder and the outcome of the import")
 	for _, name := range foreign {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
@@ -92,7 +91,7 @@ func TestDirSpoolLeavesAloneWhatIsNotItsOwn(t *testing.T) {
 	}
 }
 
-// TestDirSpoolDoesNotFollowLinks has links of somebody else in the place of records, and where they are written.
+// TestDirSpoolDoesNotFollowLinks has symbolic links in place of records and of their temporary files.
 func TestDirSpoolDoesNotFollowLinks(t *testing.T) {
 	t.Parallel()
 	for n, name := range leftIn(t, t.TempDir()) {
@@ -107,7 +106,7 @@ func TestDirSpoolDoesNotFollowLinks(t *testing.T) {
 				for _, path := range []string{outside, inside} {
 					require.NoError(t, os.WriteFile(path, []byte("mine"), 0o600))
 				}
-				synctest.Test(t, func(t *testing.T) { // the spool is tried for a while
+				synctest.Test(t, func(t *testing.T) { // spool operations are retried for a while
 					srv := threatconnecttest.NewT(t)
 					for _, to := range []string{outside, "inside"} {
 						_ = os.Remove(filepath.Join(dir, link))
@@ -115,7 +114,7 @@ func TestDirSpoolDoesNotFollowLinks(t *testing.T) {
 						cfg := appendConfig()
 						cfg.MaxItems, cfg.Spool, cfg.Run = 7, threatconnect.NewDirSpool(dir), "to "+to
 						if _, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40))); !errors.Is(err, threatconnect.ErrSpool) {
-							failures(t, err) // of the items that break a rule
+							failures(t, err) // those of the invalid items
 							checkFeed(t, srv, 40)
 							srv = threatconnecttest.NewT(t)
 						}
@@ -141,7 +140,7 @@ func TestADirectoryThatCannotBeUsedIsAClearError(t *testing.T) {
 		require.NoError(t, os.Chmod(readOnly, 0o500))
 	}
 	for _, dir := range []string{"", file, filepath.Join(file, "spool"), readOnly} {
-		synctest.Test(t, func(t *testing.T) { // the spool is tried for a while
+		synctest.Test(t, func(t *testing.T) { // spool operations are retried for a while
 			srv := threatconnecttest.NewT(t)
 			cfg := appendConfig()
 			cfg.Spool, cfg.Run = threatconnect.NewDirSpool(dir), "today"
@@ -153,7 +152,7 @@ func TestADirectoryThatCannotBeUsedIsAClearError(t *testing.T) {
 	}
 }
 
-// TestAFullDiskIsAClearError lets a real process run into the limit of what its files may hold.
+// TestAFullDiskIsAClearError runs a real process with a limit on the size of its files.
 func TestAFullDiskIsAClearError(t *testing.T) {
 	t.Parallel()
 	sh, err := exec.LookPath("sh")
@@ -172,13 +171,13 @@ func TestAFullDiskIsAClearError(t *testing.T) {
 	assert.Contains(t, string(out), "batch spool: ")
 	assert.Contains(t, string(out), "file too large")
 	assert.NotContains(t, string(out), "h1.example")
-	assert.Empty(t, srv.Jobs(), "nothing was sent that is not kept")
+	assert.Empty(t, srv.Jobs(), "nothing is sent before it is in the spool")
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, e := range entries {
 		info, err := e.Info()
 		require.NoError(t, err)
-		assert.Less(t, info.Size(), int64(512), "what could not be written is not left behind")
+		assert.Less(t, info.Size(), int64(512), "an incomplete file is removed")
 	}
 
 	cmd = exec.Command(os.Args[0])
@@ -223,10 +222,10 @@ func TestDirSpoolKeepsItsDirectory(t *testing.T) {
 	require.ErrorContains(t, threatconnect.NewDirSpool("").Create(t.Context(), "a", nil), "is empty")
 }
 
-// createdDir tells a process of this test binary to create records in a directory.
+// createdDir is an environment variable that makes a process of this test binary create records in a directory.
 const createdDir = "THREATCONNECT_TEST_CREATED_DIR"
 
-// TestDirSpoolInManyProcesses lets several processes create the same records at a time.
+// TestDirSpoolInManyProcesses creates the same records in several processes at the same time.
 func TestDirSpoolInManyProcesses(t *testing.T) {
 	const processes, records = 4, 60
 	if dir := os.Getenv(createdDir); dir != "" {

@@ -15,8 +15,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// Whoever can write to a spool decides what is imported, so a directory or a record that others can write to is refused
-// before anything is sent, and so is one of another user, for which tests need to be root.
+// Write access to a spool controls the import. A directory or record that other users own or can write to must be
+// rejected before anything is sent. Only root can test the case of another owner.
 func TestThreatSpoolsOfOthersAreRefused(t *testing.T) {
 	t.Parallel()
 	const nobody = 64_123
@@ -48,7 +48,7 @@ func TestThreatSpoolsOfOthersAreRefused(t *testing.T) {
 			if c.owner {
 				require.NoError(t, os.Chown(dir, nobody, nobody))
 			}
-			synctest.Test(t, func(t *testing.T) { // the spool is tried for a while
+			synctest.Test(t, func(t *testing.T) { // spool operations are retried for a while
 				srv := threatconnecttest.NewT(t)
 				cfg := appendConfig()
 				cfg.MaxItems, cfg.Spool, cfg.Run = 7, threatconnect.NewDirSpool(dir), "today"

@@ -29,13 +29,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// memSpool is a spool in memory that survives the death of what uses it.
+// memSpool is a spool in memory that outlives its simulated process.
 type memSpool struct {
 	mu      sync.Mutex
 	records map[string][]byte
-	newest  string                  // the record that was created last
-	act     func() error            // before and after every change; an error is the death of the process
-	refuse  func(text []byte) error // before a record is created
+	newest  string                  // the last record that was created
+	act     func() error            // called before and after every change; an error means that the process is dead
+	refuse  func(text []byte) error // called before a record is created
 }
 
 func newMemSpool() *memSpool { return &memSpool{records: map[string][]byte{}} }
@@ -103,18 +103,18 @@ func (s *memSpool) Remove(ctx context.Context, name string) error {
 	})
 }
 
-// names lists what is left, in order.
+// names returns the sorted names of the remaining records.
 func (s *memSpool) names() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.records))
 }
 
-// death is a process that dies at a moment: at one of its changes of the spool, or around one of
-// its requests. From then on nothing that it does has an effect.
+// death simulates a process that dies before or after a change of its spool or a request. From then
+// on, its actions have no effect.
 type death struct {
 	mu      sync.Mutex
-	moments int // that are left; below zero the process is immortal
+	moments int // until the death; negative for none
 	dead    bool
 	srv     http.RoundTripper
 	kill    context.CancelFunc
@@ -150,8 +150,8 @@ func (d *death) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// feed is a sequence of groups and hosts that refer to each other forwards and backwards, of
-// associations, and of an item that breaks a rule; checkFeed looks whether all of it is there once.
+// feed returns groups and hosts that refer to earlier and later groups, associations, and invalid
+// items. checkFeed checks that the server has each valid item exactly once.
 func feed(hosts int) []threatconnect.BatchItem {
 	group := func(n int) string { return fmt.Sprintf("x-%d", n) }
 	groups := hosts / 10
@@ -186,15 +186,15 @@ func TestAnImportSurvivesItsProcessAtEveryMoment(t *testing.T) {
 				return
 			}
 			if done {
-				assert.Greater(t, moment, 100, "there are many moments to die at")
+				assert.Greater(t, moment, 100, "the import has many moments")
 				break
 			}
 		}
 	}
 }
 
-// importThroughDeath imports items in a process that dies at a moment, and in a second one. It
-// reports whether the first lived to the end.
+// importThroughDeath imports items in a process that dies at the given moment, and again in a second
+// process. It reports whether the first one survived.
 func importThroughDeath(t *testing.T, items []threatconnect.BatchItem, hosts, concurrency, moment int) bool {
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Second))
 	spool := newMemSpool()
@@ -218,7 +218,7 @@ func importThroughDeath(t *testing.T, items []threatconnect.BatchItem, hosts, co
 	checkFeedStats(t, stats, err, hosts)
 	assert.Len(t, spool.names(), 1, "only the outcome is left")
 	for _, j := range srv.Jobs() {
-		assert.Zero(t, j.RefusedUploads, "nothing was uploaded that was there")
+		assert.Zero(t, j.RefusedUploads, "no file was uploaded twice")
 	}
 	return !died
 }
@@ -286,12 +286,12 @@ func TestAnImportSurvivesManyDeathsAndFaults(t *testing.T) {
 	}
 }
 
-// sequence is a sequence that can be ranged over once, as a pipe is.
+// sequence returns a sequence of items.
 func sequence(items []threatconnect.BatchItem) iter.Seq2[threatconnect.BatchItem, error] {
 	return threatconnect.BatchItems(slices.Values(items))
 }
 
-// interrupt imports the first items and leaves the spool as a process that ends leaves it.
+// interrupt imports items in a process that dies after a number of requests.
 func interrupt(t *testing.T, srv *threatconnecttest.Server, cfg threatconnect.BatchConfig, items []threatconnect.BatchItem, requests int) {
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
@@ -302,8 +302,8 @@ func interrupt(t *testing.T, srv *threatconnecttest.Server, cfg threatconnect.Ba
 	require.True(t, d.dead)
 }
 
-// TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool: what the process before has added is finished, and then
-// the whole feed is imported.
+// TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool checks that an import first finishes the items of the previous
+// process and then imports the whole changed feed.
 func TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool(t *testing.T) {
 	t.Parallel()
 	for name, items := range map[string][]threatconnect.BatchItem{
@@ -323,12 +323,12 @@ func TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool(t *testing.T) {
 				sequence(items)(yield)
 			})
 			if err != nil {
-				failures(t, err) // of the items that break a rule
+				failures(t, err) // those of the invalid items
 			}
 			assert.Equal(t, 2, ran, name)
 			assert.EqualValues(t, len(items), stats.Total().Added+stats.Invalid, name)
 			_, ok := srv.Indicator(batchOwner, "Host", "h6.example")
-			assert.True(t, ok, "what was in the spool is in")
+			assert.True(t, ok, "the items in the spool are imported")
 			for _, in := range items {
 				if h, isHost := in.(*threatconnect.Host); isHost && !strings.Contains(h.HostName, " ") {
 					_, ok := srv.Indicator(batchOwner, "Host", h.HostName)
@@ -337,7 +337,7 @@ func TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool(t *testing.T) {
 			}
 			requests := len(srv.Requests())
 			again, _ := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
-			assert.Equal(t, stats, again, "that outcome is the one of the run")
+			assert.Equal(t, stats, again, "the outcome is stored for the run")
 			assert.Len(t, srv.Requests(), requests)
 		})
 	}
@@ -362,9 +362,9 @@ func TestAChangedFeedThatCanBeReadOnceIsRefused(t *testing.T) {
 			})
 			require.ErrorIs(t, err, threatconnect.ErrSpoolOther, name)
 			_, ok := srv.Indicator(batchOwner, "Host", "h99.example")
-			assert.False(t, ok, "nothing of the other items is in")
+			assert.False(t, ok, "the other items are not imported")
 			_, ok = srv.Indicator(batchOwner, "Host", "h6.example")
-			assert.True(t, ok, "what was in the spool is in")
+			assert.True(t, ok, "the items in the spool are imported")
 			stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(99)}))
 			require.NoError(t, err, "the next import starts from its first item")
 			assert.EqualValues(t, 1, stats.Indicators.Succeeded)
@@ -372,7 +372,7 @@ func TestAChangedFeedThatCanBeReadOnceIsRefused(t *testing.T) {
 	}
 }
 
-// The record of a file says everything about the item that fills it.
+// The record of a batch file must include the exclusions of the item that fills it.
 func TestExclusionsOfAnItemThatFillsItsJobAreKept(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -381,7 +381,7 @@ func TestExclusionsOfAnItemThatFillsItsJobAreKept(t *testing.T) {
 	cfg.Exclude = func(_, value string) (string, bool) { return "known good", true }
 	g := batchGroup("x-1")
 	g.Associated = []threatconnect.IndicatorRef{{Type: threatconnect.TypeHost, Value: "h1.example"}, {Type: threatconnect.TypeHost, Value: "h2.example"}}
-	for range 2 { // the second time, it has ended before
+	for range 2 { // the second import returns the stored outcome
 		stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{g}))
 		require.NoError(t, err)
 		assert.Equal(t, threatconnect.BatchCounts{Added: 2, Excluded: 2}, stats.Links)
@@ -389,7 +389,7 @@ func TestExclusionsOfAnItemThatFillsItsJobAreKept(t *testing.T) {
 	}
 }
 
-// A list of exclusions can change from one process to the next: the items are the same nevertheless.
+// Exclusions can change from one process to the next, while the items stay the same.
 func TestAResumedImportKeepsTheExclusionsOfTheProcessBefore(t *testing.T) {
 	t.Parallel()
 	for requests := range 12 {
@@ -410,7 +410,7 @@ func TestAResumedImportKeepsTheExclusionsOfTheProcessBefore(t *testing.T) {
 			assert.Equal(t, 36, srv.Counts(batchOwner).Indicators)
 			assert.Equal(t, stats.Total().Excluded, stats.ExclusionReasons["before"]+stats.ExclusionReasons["after"])
 			again, _ := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
-			assert.Equal(t, stats, again, "the counts of an import that has ended are kept")
+			assert.Equal(t, stats, again, "the counts of a finished import are kept")
 		})
 	}
 }
@@ -434,7 +434,7 @@ func TestResumeGoesOnWhereTheProcessBeforeEnded(t *testing.T) {
 			}
 		}
 		for _, told := range failures(t, w.Close(t.Context())) {
-			assert.Contains(t, told, "Host no host", "which the process before has refused")
+			assert.Contains(t, told, "Host no host", "already rejected by the previous process")
 		}
 		checkFeed(t, srv, 40)
 		assert.Len(t, cfg.Spool.(*memSpool).names(), 1, "the outcome is left")
@@ -532,7 +532,7 @@ func TestARefusedSpoolStaysWithItsOwner(t *testing.T) {
 	_, err = srv.Client().Batch.NewWriter(t.Context(), other)
 	require.ErrorIs(t, err, threatconnect.ErrSpoolOther)
 	addAll(t, w, batchHost(2))
-	require.NoError(t, w.Close(t.Context()), "a process with other settings has not ended the import")
+	require.NoError(t, w.Close(t.Context()), "a process with other settings does not end the import")
 	assert.Equal(t, 3, srv.Counts(batchOwner).Indicators)
 }
 
@@ -558,7 +558,7 @@ func TestASpoolOfSomethingElseIsRefused(t *testing.T) {
 	})
 }
 
-// damages are what can happen to a record. What is gone is nil.
+// damages returns functions that damage a record. A nil result means that the record is missing.
 func damages() map[string]func(record []byte) []byte {
 	return map[string]func(b []byte) []byte{
 		"its first byte is flipped":    func(b []byte) []byte { b[0] ^= 1; return b },
@@ -572,11 +572,11 @@ func damages() map[string]func(record []byte) []byte {
 	}
 }
 
-// damaged is an import that was done again after a record of its spool was damaged.
+// damaged is the result of an import that was resumed after a record of its spool was damaged.
 type damaged struct {
 	srv    *threatconnecttest.Server
 	record string
-	newest bool // whether it was the last one that was written
+	newest bool // whether it was the last one written
 	told   bool // whether an error matches ErrSpool
 	stats  threatconnect.BatchStats
 	err    error
@@ -586,7 +586,7 @@ type damaged struct {
 func damageStride() int { return max(1, scaletest.Stride()/2-1) }
 
 // importThroughDamage imports a feed in processes that die at several moments, damages one of the records that each of
-// them leaves, and does the import again. check looks at what has become of it.
+// them leaves, resumes the import, and calls check with the result.
 func importThroughDamage(t *testing.T, items []threatconnect.BatchItem, damage func([]byte) []byte, check func(*testing.T, damaged)) {
 	t.Helper()
 	for i, moment := range []int{10, 30, 60, 100, 150} {
@@ -630,8 +630,8 @@ func importThroughDamage(t *testing.T, items []threatconnect.BatchItem, damage f
 	}
 }
 
-// TestADamagedRecordIsToldAndHidesNothing: after the damage an import ends with every item once, or an error matches
-// ErrSpool, and what is not on the platform is not said to be.
+// TestADamagedRecordIsToldAndHidesNothing checks that a resumed import either imports every item once or reports an
+// error that matches ErrSpool. Items that are not on the platform must not count as succeeded.
 func TestADamagedRecordIsToldAndHidesNothing(t *testing.T) {
 	t.Parallel()
 	const hosts = 40
@@ -645,13 +645,13 @@ func TestADamagedRecordIsToldAndHidesNothing(t *testing.T) {
 					threatconnect.BatchCounts
 					there int
 				}{{d.stats.Indicators, d.srv.Counts(batchOwner).Indicators}, {d.stats.Groups, len(d.srv.Groups(batchOwner))}} {
-					assert.LessOrEqual(t, c.Succeeded, int64(c.there), "what has succeeded is on the platform")
+					assert.LessOrEqual(t, c.Succeeded, int64(c.there), "succeeded items are on the platform")
 					assert.Equal(t, c.Added, c.Succeeded+c.Failed+c.Unprocessed+c.Unknown+c.Excluded)
 				}
 				switch {
 				case d.told:
 					tellings++
-				case what == "it is gone": // that a job was made for its items, say
+				case what == "it is gone": // for example, the record that a job was created for the items
 					checkFeedStats(t, d.stats, d.err, hosts)
 				default:
 					checkFeedStats(t, d.stats, d.err, hosts)
@@ -678,7 +678,7 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 		}
 		spool.mu.Lock()
 		spool.refuse = func(text []byte) error {
-			if bytes.Contains(text, []byte(".example")) { // which holds a job's items
+			if bytes.Contains(text, []byte(".example")) { // a record with the items of a job
 				return full
 			}
 			return nil
@@ -693,7 +693,7 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 		require.ErrorIs(t, err, threatconnect.ErrBatchHalted)
 		err = w.Close(t.Context())
 		require.ErrorIs(t, err, full)
-		assert.Equal(t, 10, srv.Counts(batchOwner).Indicators, "what was kept went in")
+		assert.Equal(t, 10, srv.Counts(batchOwner).Indicators, "the items in the spool are imported")
 		assert.Equal(t, threatconnect.BatchCounts{Added: 15, Succeeded: 10, Unprocessed: 5}, w.Stats().Indicators)
 
 		spool.refuse = nil
@@ -708,18 +708,18 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 	})
 }
 
-// TestAnImportSurvivesEveryWriteThatFails lets each write of a spool fail once, as on a disk that has
-// no room for one record and has for the next. The first import names the cause, and the second ends
-// with every item exactly once.
+// TestAnImportSurvivesEveryWriteThatFails makes each write of a spool fail, as on a disk that has no
+// room for one record but has room for the next. The first import must report the cause, and the
+// second must end with every item imported exactly once.
 func TestAnImportSurvivesEveryWriteThatFails(t *testing.T) {
 	t.Parallel()
 	const hosts = 40
 	items := feed(hosts)
 	full := errors.New("no space left on device")
 	for name, c := range map[string]struct{ written, cancels bool }{
-		"and is not made":                  {},
-		"and is made nevertheless":         {written: true},
-		"because the caller gives up then": {cancels: true},
+		"before the write":    {},
+		"after the write":     {written: true},
+		"with a cancellation": {cancels: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -766,8 +766,8 @@ func TestAnImportSurvivesEveryWriteThatFails(t *testing.T) {
 	}
 }
 
-// refusingSpool is a spool that refuses writes, before or after it has made them, and looks at no
-// context.
+// refusingSpool is a spool that rejects writes, before or after they take effect. It ignores
+// contexts.
 type refusingSpool struct {
 	*memSpool
 	written bool
@@ -788,8 +788,8 @@ func (s *refusingSpool) Create(ctx context.Context, name string, parts [][]byte)
 	return refused
 }
 
-// TestAnImportGoesOnAfterAnOutage ends an import by an outage while some of its jobs are on the
-// platform, and does it again when the platform is back.
+// TestAnImportGoesOnAfterAnOutage interrupts an import by an outage while some of its jobs are
+// on the platform, and resumes it after the outage.
 func TestAnImportGoesOnAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	const hosts = 40
@@ -830,8 +830,8 @@ func TestAnImportGoesOnAfterAnOutage(t *testing.T) {
 	}
 }
 
-// TestLinksThatCannotBeHeldRepeatNoItem ends an import in the middle of an item whose links find no
-// room in the system's place for temporary files, and does it again.
+// TestLinksThatCannotBeHeldRepeatNoItem interrupts an import at an item whose links cannot be written
+// to a temporary file, and resumes it.
 func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
 	temporary := os.TempDir()
 	setTemporary := func(dir string) {
@@ -855,13 +855,13 @@ func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	for _, c := range []threatconnect.BatchCounts{stats.Indicators, stats.Groups, stats.Links} {
 		assert.Positive(t, stats.Links.Added)
-		assert.Equal(t, c.Added, c.Succeeded+c.Failed+c.Unprocessed+c.Unknown, "what could not be held is counted")
+		assert.Equal(t, c.Added, c.Succeeded+c.Failed+c.Unprocessed+c.Unknown, "links that could not be held are counted")
 	}
 
 	setTemporary(temporary)
 	stats, err = srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
 	require.NoError(t, err)
-	assert.Equal(t, stats.Links.Added, stats.Links.Succeeded, "the record of the file has them all")
+	assert.Equal(t, stats.Links.Added, stats.Links.Succeeded, "the record of the batch file has all links")
 	require.Equal(t, 2, srv.Counts(batchOwner).Indicators)
 	for _, h := range srv.Indicators(batchOwner) {
 		assert.Len(t, h.Attributes, 1, "%s was imported once", h.Summary)

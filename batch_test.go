@@ -28,7 +28,7 @@ import (
 
 const batchBase = "https://tc.example.com/api"
 
-// batchMock is a client of a mock transport.
+// batchMock returns a mock transport and a client that uses it.
 func batchMock(t *testing.T, options ...threatconnect.Option) (*httpmock.MockTransport, *threatconnect.Client) {
 	t.Helper()
 	m := httpmock.NewMockTransport()
@@ -38,7 +38,7 @@ func batchMock(t *testing.T, options ...threatconnect.Option) (*httpmock.MockTra
 	return m, c
 }
 
-// answering answers every request alike and keeps the bodies.
+// answering returns a responder that sends the same response to every request and appends the request bodies to bodies.
 func answering(bodies *[]string, status int, text string) httpmock.Responder {
 	return func(req *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(req.Body)
@@ -196,9 +196,9 @@ func TestUploadSendsTheFileOnceAndWithItsLength(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Batch.Upload(t.Context(), 7, content)
 	require.Error(t, err)
-	assert.Equal(t, 2, m.GetTotalCallCount(), "an upload is not tried again")
+	assert.Equal(t, 2, m.GetTotalCallCount(), "an upload is not retried")
 	_, err = client.Batch.Upload(t.Context(), 7, content)
-	require.ErrorIs(t, err, threatconnect.ErrValidation, "nothing is left of it")
+	require.ErrorIs(t, err, threatconnect.ErrValidation, "the reader is at its end")
 	_, err = client.Batch.Upload(t.Context(), 7, nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
@@ -233,7 +233,7 @@ func TestCreateAndUploadSendsTwoPlainParts(t *testing.T) {
 	})
 	st, err := client.Batch.CreateAndUpload(t.Context(), appendJob(), strings.NewReader(file))
 	require.NoError(t, err)
-	assert.Equal(t, threatconnect.BatchStatus{State: threatconnect.JobCompleted, Success: 1}, *st, "done at once: no id")
+	assert.Equal(t, threatconnect.BatchStatus{State: threatconnect.JobCompleted, Success: 1}, *st, "done at once: no ID")
 	_, err = client.Batch.CreateAndUpload(t.Context(), threatconnect.BatchJob{Owner: "S", Action: threatconnect.BatchDelete}, strings.NewReader(file))
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
@@ -285,10 +285,10 @@ func TestErrorFilesAreUnpackedWhateverTheirHeadersSay(t *testing.T) {
 		body   []byte
 		header http.Header
 	}{
-		"plain":                {[]byte(text), http.Header{"Content-Type": {"text/plain"}}},
-		"gzip that says so":    {packed.Bytes(), http.Header{"Content-Encoding": {"gzip"}}},
-		"gzip that says not":   {packed.Bytes(), http.Header{"Content-Type": {"application/octet-stream ; boundary="}}},
-		"two times compressed": {twice(t, packed.Bytes()), http.Header{"Content-Encoding": {"gzip"}}},
+		"plain":            {[]byte(text), http.Header{"Content-Type": {"text/plain"}}},
+		"declared gzip":    {packed.Bytes(), http.Header{"Content-Encoding": {"gzip"}}},
+		"undeclared gzip":  {packed.Bytes(), http.Header{"Content-Type": {"application/octet-stream ; boundary="}}},
+		"compressed twice": {twice(t, packed.Bytes()), http.Header{"Content-Encoding": {"gzip"}}},
 	} {
 		m, client := batchMock(t)
 		m.RegisterResponder("GET", batchBase+"/v2/batch/7/errors", func(*http.Request) (*http.Response, error) {
@@ -415,7 +415,7 @@ func context30s(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(t.Context(), 30*time.Second)
 }
 
-// everyIndicator has an indicator of each type.
+// everyIndicator returns an indicator of each type.
 func everyIndicator() []threatconnect.Indicator {
 	file := threatconnect.NewFile("d41d8cd98f00b204e9800998ecf8427e")
 	file.Size = new(int64(12))
@@ -431,7 +431,7 @@ func everyIndicator() []threatconnect.Indicator {
 	}
 }
 
-// everyGroup has a group of each type.
+// everyGroup returns a group of each type.
 func everyGroup() []threatconnect.Group {
 	return []threatconnect.Group{
 		threatconnect.NewAdversary("g"), threatconnect.NewAttackPattern("g"), threatconnect.NewCampaign("g"), threatconnect.NewCourseOfAction("g"),
@@ -461,7 +461,7 @@ func TestEveryTypeArrivesWithWhatItCarries(t *testing.T) {
 		m.GroupXIDs = []string{xid((n + 1) % len(groups))}
 		m.Associated = []threatconnect.IndicatorRef{{Type: indicators[n%13].Type(), Value: indicators[n%13].Summary()}}
 		if n%13 == 12 {
-			m.Associated = nil // a reference by summary cannot tell the two values of this one apart
+			m.Associated = nil // a reference by summary cannot separate the two values of this indicator
 		}
 		addAll(t, w, g)
 	}

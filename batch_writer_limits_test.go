@@ -60,8 +60,8 @@ func TestImportsOfEverySizeGoIn(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 
-// TestThePromisesOfAnImportAreKept imports with the defaults, and reads in the package's documentation what they are.
-func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it sets the place for temporary files
+// TestThePromisesOfAnImportAreKept imports with the defaults and checks that the package documentation states them.
+func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it sets the directory for temporary files
 	text, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	doc := strings.Join(strings.Fields(strings.ReplaceAll(string(text), "\n//", " ")), " ")
@@ -169,7 +169,7 @@ func TestAnOutageBetweenCreateAndUploadNamesTheJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
 		stats, err := oneHost(t, srv, wiretest.Func(func(req *http.Request) (*http.Response, error) {
-			if len(srv.Jobs()) > 0 { // the job is made, and then nothing comes through any more
+			if len(srv.Jobs()) > 0 { // after the job is created, all requests fail
 				if req.Body != nil {
 					_, _ = io.Copy(io.Discard, req.Body)
 				}
@@ -180,11 +180,11 @@ func TestAnOutageBetweenCreateAndUploadNamesTheJob(t *testing.T) {
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		var b *threatconnect.BatchError
 		require.ErrorAs(t, err, &b)
-		assert.Equal(t, []int64{1}, b.Jobs, "whether it has its file is not known")
+		assert.Equal(t, []int64{1}, b.Jobs, "it is unknown whether the job has its file")
 		assert.ErrorContains(t, err, "look at jobs [1]")
 		assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unknown: 1}, stats.Indicators)
 
-		// The way on: the job says that it has no file, so that the same one can be given its file.
+		// To continue: the status shows that the job has no file, so the file can be uploaded to it.
 		client := srv.Client()
 		st, err := client.Batch.Status(t.Context(), b.Jobs[0])
 		require.NoError(t, err)
@@ -200,7 +200,7 @@ func TestAnOutageBetweenCreateAndUploadNamesTheJob(t *testing.T) {
 
 func TestThingsThatComeTwiceAreSentTwiceAndTheLastOneCounts(t *testing.T) {
 	t.Parallel()
-	for _, maxItems := range []int{0, 1} { // in one job, and in a job each
+	for _, maxItems := range []int{0, 1} { // all in one job, and one job per item
 		srv := threatconnecttest.NewT(t)
 		cfg := appendConfig()
 		cfg.MaxItems = maxItems
@@ -217,7 +217,7 @@ func TestThingsThatComeTwiceAreSentTwiceAndTheLastOneCounts(t *testing.T) {
 		missing.GroupXIDs = []string{"x-nowhere"}
 		addAll(t, w, first, rated(1), second, rated(4), missing)
 		err = w.Close(t.Context())
-		assert.Equal(t, []string{"4 Association : 0x1007"}, failures(t, err), "only the reference to what is nowhere fails")
+		assert.Equal(t, []string{"4 Association : 0x1007"}, failures(t, err), "only the reference to a missing group fails")
 		s := w.Stats()
 		assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 3}, s.Indicators)
 		assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, s.Groups)
@@ -252,7 +252,7 @@ func TestThreatErrorsOfAJobAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ items, listed, reported int }{
 		{10, 1_000, 1_000}, // an item can have many errors
-		{10, 1_001, 1_001}, // one of them says that there was one more
+		{10, 1_001, 1_001}, // one of them reports the one that was left out
 		{10, scaletest.N(468_001), 1_001},
 		{500, 4_000, 4_000},
 		{500, 10_000, 4_001},

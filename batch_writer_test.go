@@ -35,7 +35,7 @@ func itemError(t testing.TB, err error) *threatconnect.BatchItemError {
 	return &b.Items[0]
 }
 
-// knows is a KnownGroup for groups with some xids.
+// knows returns a BatchConfig.KnownGroup that reports whether an xid is one of xids.
 func knows(xids ...string) func(string) bool {
 	return func(xid string) bool { return slices.Contains(xids, xid) }
 }
@@ -44,7 +44,7 @@ func appendConfig() threatconnect.BatchConfig {
 	return threatconnect.BatchConfig{Owner: batchOwner, Attributes: threatconnect.WriteAppend}
 }
 
-// batchHost is the nth host, with an attribute that shows how often it was imported.
+// batchHost returns the nth host. The server has one attribute of it for each time that it was imported.
 func batchHost(n int, xids ...string) *threatconnect.Host {
 	h := threatconnect.NewHost(fmt.Sprintf("h%d.example", n))
 	h.Rating = new(3.0)
@@ -87,10 +87,10 @@ func TestImportBringsItemsIn(t *testing.T) {
 	assert.Equal(t, []string{"x-1"}, got.Groups)
 	assert.Equal(t, []string{"batch"}, got.Tags)
 	assert.Len(t, got.Attributes, 1)
-	assert.Len(t, srv.Requests(), 3, "create, upload, look")
+	assert.Len(t, srv.Requests(), 3, "create, upload, poll")
 }
 
-// failures makes a list of what matters of the errors of items.
+// failures returns the number, type, reference and code of each error of an item.
 func failures(t *testing.T, err error) []string {
 	t.Helper()
 	var b *threatconnect.BatchError
@@ -109,10 +109,10 @@ func failures(t *testing.T, err error) []string {
 func TestErrorsAreThoseOfTheItemsThatCausedThem(t *testing.T) {
 	t.Parallel()
 	oddities := map[string]threatconnecttest.Oddity{
-		"the usual shapes":         0,
-		"every oddity":             threatconnecttest.OddityAll,
-		"an error file of 20 s":    threatconnecttest.OddityStringNumbers,
-		"plain text, missing zero": threatconnecttest.OddityPlainErrorFile | threatconnecttest.OddityMissingCounts,
+		"the usual shapes":           0,
+		"every oddity":               threatconnecttest.OddityAll,
+		"an error file of 20 s":      threatconnecttest.OddityStringNumbers,
+		"plain text, missing counts": threatconnecttest.OddityPlainErrorFile | threatconnecttest.OddityMissingCounts,
 	}
 	late := map[string]int{"an error file of 20 s": 5}
 	for name, odd := range oddities {
@@ -150,7 +150,7 @@ func TestErrorsAreThoseOfTheItemsThatCausedThem(t *testing.T) {
 					assert.NotContains(t, err.Error(), secret)
 				}
 				_, ok := errors.AsType[*threatconnect.BatchItemError](err)
-				assert.False(t, ok, "an import has many of them, and none is found by chance")
+				assert.False(t, ok, "an arbitrary one of many errors must not match")
 				item := itemError(t, err)
 				assert.False(t, item.Fatal())
 				assert.True(t, item.Code.Partial())
@@ -160,8 +160,8 @@ func TestErrorsAreThoseOfTheItemsThatCausedThem(t *testing.T) {
 	}
 }
 
-// TestErrorsOfItemsThatLookAlikeAreTheirOwn imports an item that the platform refuses in part, after
-// one that looks like it. Who cannot be told from the other is not named.
+// TestErrorsOfItemsThatLookAlikeAreTheirOwn imports an item that the platform rejects in part, after
+// one that looks like it. If the two cannot be distinguished, the error must name neither.
 func TestErrorsOfItemsThatLookAlikeAreTheirOwn(t *testing.T) {
 	t.Parallel()
 	bad := []threatconnect.Attribute{{Type: "No Such Type $[0]", Value: "'good.example' is not valid"}}
@@ -184,7 +184,7 @@ func TestErrorsOfItemsThatLookAlikeAreTheirOwn(t *testing.T) {
 	coin.Attributes = bad
 	for name, c := range map[string]struct {
 		fine, bad      threatconnect.BatchItem
-		typed, untyped string // the error, when the platform names the type of the item and when it does not
+		typed, untyped string // the error if the platform names the type of the item, and if it does not
 	}{
 		"a value of another type":     {threatconnect.NewMutex("evil.example"), host("evil.example"), "1 Host evil.example: 0x2001", "-1  evil.example: 0x2001"},
 		"letter case":                 {threatconnect.NewURL("http://e.example/A"), url, "1 URL http://e.example/a: 0x2001", "1 URL http://e.example/a: 0x2001"},
@@ -216,13 +216,13 @@ func TestErrorsOfAJobWithoutErrorFileComeFromItsResults(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithLateErrors(1000))
 		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
-		// A key that the server's own rules refuse and the client's do not.
+		// The server rejects this type, and the client does not.
 		refused := threatconnect.NewCustomIndicator("No Such Type", "some value")
 		nameless := batchHost(1)
 		nameless.Attributes[0].Type = "No Such Attribute"
 		addAll(t, w, batchHost(0), refused, nameless)
 		err = w.Close(t.Context())
-		assert.ElementsMatch(t, []string{"-1  : 0x1005", "-1  : 0x2001"}, failures(t, err), "these words do not name the item")
+		assert.ElementsMatch(t, []string{"-1  : 0x1005", "-1  : 0x2001"}, failures(t, err), "the messages do not name the items")
 		assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 1, Failed: 2}, w.Stats().Indicators)
 		var b *threatconnect.BatchError
 		require.ErrorAs(t, err, &b)
@@ -238,28 +238,28 @@ func TestInvalidItemsLeaveTheRestAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Add(t.Context(), batchHost(0)))
 	for name, item := range map[string]threatconnect.BatchItem{
-		"nil":                  nil,
-		"a nil host":           (*threatconnect.Host)(nil),
-		"a host with a space":  threatconnect.NewHost("secret value.example"),
-		"a group without xid":  threatconnect.NewThreat("secret value"),
-		"a rating of 6":        &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{Rating: new(6.0)}},
-		"an indicator's own":   &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{Associated: []threatconnect.IndicatorRef{{}}}},
-		"an untyped link":      &threatconnect.Association{From: threatconnect.IndicatorEnd(batchHost(1)), To: threatconnect.IndicatorEnd(batchHost(2))},
-		"broken UTF-8":         &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{Description: "secret value\xff"}},
-		"a date in year 12000": &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{FirstSeen: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}},
+		"nil":                     nil,
+		"a nil host":              (*threatconnect.Host)(nil),
+		"a host with a space":     threatconnect.NewHost("secret value.example"),
+		"a group without xid":     threatconnect.NewThreat("secret value"),
+		"a rating of 6":           &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{Rating: new(6.0)}},
+		"an associated indicator": &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{Associated: []threatconnect.IndicatorRef{{}}}},
+		"an untyped link":         &threatconnect.Association{From: threatconnect.IndicatorEnd(batchHost(1)), To: threatconnect.IndicatorEnd(batchHost(2))},
+		"broken UTF-8":            &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{Description: "secret value\xff"}},
+		"a date in year 12000":    &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{FirstSeen: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}},
 	} {
 		err := w.Add(t.Context(), item)
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 		assert.NotContains(t, err.Error(), "secret value")
 	}
 	require.NoError(t, w.Add(t.Context(), batchHost(1)))
-	require.NoError(t, w.Close(t.Context()), "Add has said it")
+	require.NoError(t, w.Close(t.Context()), "Add has already returned these errors")
 	assert.EqualValues(t, 9, w.Stats().Invalid)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, w.Stats().Indicators)
 	assert.Equal(t, 2, srv.Counts(batchOwner).Indicators)
 }
 
-// excluding is BatchConfig.Exclude for the hosts with these numbers. It notes what it is asked about.
+// excluding returns a BatchConfig.Exclude that excludes the numbered hosts and appends each call's arguments to asked.
 func excluding(asked *[]string, hosts ...int) func(typ, value string) (string, bool) {
 	return func(typ, value string) (string, bool) {
 		*asked = append(*asked, typ+" "+value)
@@ -377,7 +377,7 @@ func TestExclusionsSendNothing(t *testing.T) {
 	}
 }
 
-// foreignHost is an item of another package.
+// foreignHost is an item type of another package.
 type foreignHost struct{ *threatconnect.Host }
 
 func TestAPanicOfExcludeIsThatOfAdd(t *testing.T) {
@@ -396,9 +396,9 @@ func TestAPanicOfExcludeIsThatOfAdd(t *testing.T) {
 	for _, item := range []threatconnect.BatchItem{batchHost(0), foreignHost{batchHost(0)}} {
 		assert.PanicsWithValue(t, "mine", func() { _ = w.Add(t.Context(), item) })
 	}
-	require.ErrorIs(t, w.Add(t.Context(), foreignHost{}), threatconnect.ErrValidation, "its own panic is another")
+	require.ErrorIs(t, w.Add(t.Context(), foreignHost{}), threatconnect.ErrValidation, "a panic of the item is an invalid item")
 	require.ErrorIs(t, w.Add(t.Context(), threatconnect.NewHost("no host")), threatconnect.ErrValidation)
-	require.Equal(t, 2, calls, "an invalid item is not asked about")
+	require.Equal(t, 2, calls, "Exclude is not called for an invalid item")
 	addAll(t, w, batchHost(0), foreignHost{batchHost(1)})
 	require.NoError(t, w.Close(t.Context()))
 	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 1, Excluded: 1}, w.Stats().Indicators)
@@ -436,7 +436,7 @@ func TestImportNamesInvalidItems(t *testing.T) {
 	require.ErrorIs(t, itemError(t, err), threatconnect.ErrValidation)
 	assert.Equal(t, []string{"1 Host no host: "}, failures(t, err))
 	assert.EqualValues(t, 1, stats.Invalid)
-	assert.Equal(t, 2, srv.Counts(batchOwner).Indicators, "what came before it is imported")
+	assert.Equal(t, 2, srv.Counts(batchOwner).Indicators, "the items before the error are imported")
 	assert.Equal(t, `threatconnect: batch import: 1 of 3 items failed: feed broke off`, err.Error())
 }
 
@@ -489,7 +489,7 @@ func TestFilesThatAreTooLargeAreCut(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchLimit(3000))
 	cfg := appendConfig()
-	cfg.MaxItems = 60 // the second job is encoded when the limit is known, or cut before it is sent
+	cfg.MaxItems = 60 // the second job is encoded when the limit is known, or split before it is sent
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	huge := batchHost(50)
@@ -521,7 +521,7 @@ func TestFilesThatAreTooLargeAreCut(t *testing.T) {
 			refused++
 		}
 	}
-	assert.Equal(t, 2, refused, "the first file, and the one item; the limit is learnt at once")
+	assert.Equal(t, 2, refused, "the first file and the large item; the limit is learned at once")
 	assert.Len(t, srv.Jobs(), jobs, "closing again sends nothing")
 }
 
@@ -549,7 +549,7 @@ func TestAddWaitsWhenJobsPileUp(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		require.ErrorIs(t, w.Add(ctx, batchHost(4)), context.DeadlineExceeded)
-		assert.EqualValues(t, 4, w.Stats().Indicators.Added, "an item that Add gave up is not added")
+		assert.EqualValues(t, 4, w.Stats().Indicators.Added, "an item for which Add failed is not added")
 		assert.Len(t, srv.Jobs(), 1, "one at a time")
 		began := time.Now()
 		require.NoError(t, w.Add(t.Context(), batchHost(4)))
@@ -587,7 +587,7 @@ func TestCloseWithACancelledContextNamesTheJobsItLeaves(t *testing.T) {
 		assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unprocessed: 1}, s.Links)
 		requests := len(srv.Requests())
 		time.Sleep(time.Hour)
-		assert.Len(t, srv.Requests(), requests, "nothing goes on behind the caller's back")
+		assert.Len(t, srv.Requests(), requests, "no request is sent after Close")
 	})
 }
 
@@ -602,7 +602,7 @@ func TestAnImportWhoseItemsPanicLeavesNothingBehind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { // which fails when a goroutine is left
+			synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
 				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Hour))
 				cfg := appendConfig()
 				cfg.MaxItems = 1
@@ -626,7 +626,7 @@ func TestAnImportWhoseItemsPanicLeavesNothingBehind(t *testing.T) {
 				})
 				requests := len(srv.Requests())
 				time.Sleep(2 * time.Hour)
-				assert.Len(t, srv.Requests(), requests, "the import went on")
+				assert.Len(t, srv.Requests(), requests, "the import continued")
 			})
 		})
 	}
@@ -637,7 +637,7 @@ func TestAddIsSafeForConcurrentUse(t *testing.T) {
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Concurrency = 7, 3
-	var asked []string // without a lock: one call runs at a time
+	var asked []string // without a lock: calls of Exclude do not overlap
 	cfg.Exclude = excluding(&asked, 399)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)

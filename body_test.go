@@ -61,14 +61,14 @@ func TestBrokenAnswersToARead(t *testing.T) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = w.Write(zipped(t, []byte(whoami)))
 		}, nil, "", 1},
-		"JSON with a wrong label": {func(w http.ResponseWriter) {
+		"JSON with a wrong type": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, whoami)
 		}, nil, "", 1},
-		"a body of just the cap":   {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami))) }, nil, "", 1},
-		"a byte more than the cap": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami)+1)) }, threatconnect.ErrResponseTooLarge, "response too large", 1},
-		"a bomb":                   {func(w http.ResponseWriter) { w.Header().Set("Content-Encoding", "gzip"); _, _ = w.Write(bomb) }, threatconnect.ErrResponseTooLarge, "response too large", 1},
-		"gzip that is none": {func(w http.ResponseWriter) {
+		"a body of exactly the cap": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami))) }, nil, "", 1},
+		"a byte more than the cap":  {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami)+1)) }, threatconnect.ErrResponseTooLarge, "response too large", 1},
+		"a gzip bomb":               {func(w http.ResponseWriter) { w.Header().Set("Content-Encoding", "gzip"); _, _ = w.Write(bomb) }, threatconnect.ErrResponseTooLarge, "response too large", 1},
+		"invalid gzip": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = io.WriteString(w, whoami)
 		}, threatconnect.ErrBadResponse, "gzip: invalid header", 3},
@@ -76,7 +76,7 @@ func TestBrokenAnswersToARead(t *testing.T) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = w.Write(zipped(t, []byte(whoami))[:40])
 		}, threatconnect.ErrBadResponse, "the body broke off", 3},
-		"an encoding nobody asked": {func(w http.ResponseWriter) {
+		"an unrequested encoding": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Encoding", "br")
 			_, _ = io.WriteString(w, whoami)
 		}, threatconnect.ErrBadResponse, `content encoding "br" was not asked for`, 3},
@@ -92,10 +92,10 @@ func TestBrokenAnswersToARead(t *testing.T) {
 			w.Header().Set("Content-Length", strconv.FormatInt(1<<40, 10))
 			_, _ = io.WriteString(w, whoami)
 		}, threatconnect.ErrBadResponse, "the body broke off", 3},
-		"JSON that is cut":        {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami[:40]) }, threatconnect.ErrBadResponse, "JSON at byte 40", 3},
-		"garbage behind the JSON": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+"}") }, threatconnect.ErrBadResponse, "JSON at byte", 3},
-		"100,000 brackets":        {func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"data":`+strings.Repeat("[", 100_000)) }, threatconnect.ErrBadResponse, "JSON at byte", 3},
-		"100,000 objects":         {func(w http.ResponseWriter) { _, _ = io.WriteString(w, strings.Repeat(`{"data":`, 100_000)) }, threatconnect.ErrBadResponse, "JSON at byte", 3},
+		"JSON that is cut":       {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami[:40]) }, threatconnect.ErrBadResponse, "JSON at byte 40", 3},
+		"garbage after the JSON": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+"}") }, threatconnect.ErrBadResponse, "JSON at byte", 3},
+		"100,000 brackets":       {func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"data":`+strings.Repeat("[", 100_000)) }, threatconnect.ErrBadResponse, "JSON at byte", 3},
+		"100,000 objects":        {func(w http.ResponseWriter) { _, _ = io.WriteString(w, strings.Repeat(`{"data":`, 100_000)) }, threatconnect.ErrBadResponse, "JSON at byte", 3},
 		"a field of another form": {func(w http.ResponseWriter) {
 			_, _ = io.WriteString(w, `{"status":"Success","data":{"user":{"userName":{"a":1}}}}`)
 		}, threatconnect.ErrBadResponse, "want a text", 1},
@@ -107,7 +107,7 @@ func TestBrokenAnswersToARead(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "\n<!DOCTYPE html><title>Log in</title>")
 		}, threatconnect.ErrBadResponse, "an HTML page came instead of the API's answer: is /api missing from the base URL", 3},
-		"words": {func(w http.ResponseWriter) {
+		"plain text": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "text/plain")
 			_, _ = io.WriteString(w, "try later")
 		}, threatconnect.ErrBadResponse, `want an object (content type "text/plain")`, 3},
@@ -126,7 +126,7 @@ func TestBrokenAnswersToARead(t *testing.T) {
 				var c *threatconnect.Client
 				if transport == "in the process" {
 					if strings.Contains(name, "too long") || strings.Contains(name, "promise") || strings.Contains(name, "2 MB") {
-						return // a recorder cannot break its promise
+						return // a recorder enforces neither lengths nor header limits
 					}
 					c = clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 						rec := httptest.NewRecorder()
@@ -175,11 +175,11 @@ func TestAnEndlessAnswerEnds(t *testing.T) {
 	}
 }
 
-// trickle is a body of which a byte comes every interval, for as long as ctx lasts.
+// trickle is a body that yields a byte per interval until ctx ends.
 type trickle struct {
 	ctx      context.Context
 	interval time.Duration
-	text     string // then it hangs
+	text     string // after which it hangs
 }
 
 func (b *trickle) Read(p []byte) (int, error) {
@@ -198,7 +198,7 @@ func (b *trickle) Read(p []byte) (int, error) {
 }
 func (b *trickle) Close() error { return nil }
 
-// trickling answers with a body that comes a byte a second.
+// trickling responds with a body that arrives at one byte per second and then hangs.
 func trickling(status int, text string) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		resp := wiretest.Reply(status, "")
@@ -210,7 +210,7 @@ func trickling(status int, text string) func(*http.Request) (*http.Response, err
 func TestSlowAnswers(t *testing.T) {
 	t.Parallel()
 	once := threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})
-	t.Run("a byte a second is read until the context ends", func(t *testing.T) {
+	t.Run("a byte per second is read until the context ends", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -221,7 +221,7 @@ func TestSlowAnswers(t *testing.T) {
 			assert.Equal(t, 30*time.Second, time.Since(began))
 		})
 	})
-	t.Run("a slow answer that moves is waited for", func(t *testing.T) {
+	t.Run("a slow but steady response does not time out", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			rt := wiretest.Func(func(req *http.Request) (*http.Response, error) {
@@ -233,7 +233,7 @@ func TestSlowAnswers(t *testing.T) {
 			require.NoError(t, err)
 		})
 	})
-	t.Run("an answer that hangs is stalled, and tried again", func(t *testing.T) {
+	t.Run("a response that hangs times out and is retried", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s := &wiretest.Steps{Do: steps{trickling(200, whoami[:30]), wiretest.Answer(200, whoami)}}
@@ -244,7 +244,7 @@ func TestSlowAnswers(t *testing.T) {
 			assert.Less(t, time.Since(began), 41*time.Second)
 		})
 	})
-	t.Run("a header that never comes is stalled", func(t *testing.T) {
+	t.Run("a header that never arrives times out", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s := &wiretest.Steps{Do: steps{func(req *http.Request) (*http.Response, error) {
@@ -257,7 +257,7 @@ func TestSlowAnswers(t *testing.T) {
 			assert.Equal(t, 2*time.Minute, time.Since(began))
 		})
 	})
-	t.Run("the words of a refusal get fifteen seconds", func(t *testing.T) {
+	t.Run("an error body gets fifteen seconds", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
@@ -265,17 +265,17 @@ func TestSlowAnswers(t *testing.T) {
 			require.ErrorIs(t, err, threatconnect.ErrForbidden)
 			api, ok := errors.AsType[*threatconnect.APIError](err)
 			require.True(t, ok)
-			assert.Equal(t, "no no no no no", string(api.Foreign), "what came until then")
+			assert.Equal(t, "no no no no no", string(api.Foreign), "the text received until then")
 			assert.Equal(t, 15*time.Second, time.Since(began))
 		})
 	})
-	t.Run("an upload that stalls is ended", func(t *testing.T) {
+	t.Run("an upload that stalls times out", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			rt := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 				defer req.Body.Close()
 				one := make([]byte, 1)
-				for range 5 { // moves for 5 s, and stalls then
+				for range 5 { // moves for 5 s, then stalls
 					time.Sleep(time.Second)
 					if _, err := req.Body.Read(one); err != nil {
 						return nil, err
@@ -290,7 +290,7 @@ func TestSlowAnswers(t *testing.T) {
 			assert.Equal(t, 8*time.Second, time.Since(began))
 		})
 	})
-	t.Run("a caller that takes its time stalls nothing", func(t *testing.T) {
+	t.Run("a slow caller causes no timeout", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			resp, err := clientOf(t, &wiretest.Steps{Do: steps{trickling(200, whoami)}}).Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/whoami"})
@@ -305,7 +305,7 @@ func TestSlowAnswers(t *testing.T) {
 			require.NoError(t, resp.Body.Close())
 		})
 	})
-	t.Run("0 turns it off", func(t *testing.T) {
+	t.Run("0 disables the timeout", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Hour)
@@ -332,8 +332,8 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 		_, _ = io.WriteString(w, successes)
 	}))
 	defer srv.Close()
-	// With one connection at most, a request waits until it is back, which takes a moment after the
-	// answer; one that is not to be used again is replaced.
+	// With at most one connection, a request waits until the connection is idle again, a moment after
+	// the response. A connection that cannot be reused would be replaced.
 	c := newClient(t, srv.URL, threatconnect.WithTransport(&http.Transport{MaxConnsPerHost: 1}))
 	for i := range 12 {
 		_ = c.Indicators.Hosts.Delete(t.Context(), "www.example.com"[i%3:])
@@ -341,8 +341,7 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 	assert.Len(t, addrs, 1)
 }
 
-// TestALargePageIsRead has a page of the largest size, with more in it than usual, and a list that is
-// not paged.
+// TestALargePageIsRead reads a page of the maximum size with large items, and a list without pages.
 func TestALargePageIsRead(t *testing.T) {
 	t.Parallel()
 	one := `{"id":1,"type":"Host","ownerName":"Example Source","summary":"a.example","rating":3,"confidence":80,"tag":[` +
@@ -382,7 +381,7 @@ func TestAStallDoesNotHideThatNothingWasSent(t *testing.T) {
 	})
 }
 
-// TestAPromisedLengthIsNotAllocated is not parallel, because it measures what is allocated.
+// TestAPromisedLengthIsNotAllocated is not parallel because it measures allocations.
 func TestAPromisedLengthIsNotAllocated(t *testing.T) {
 	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		resp, err := wiretest.Answer(200, whoami)(req)
@@ -409,7 +408,7 @@ func TestAnAttemptTimeoutEndsWhatTrickles(t *testing.T) {
 	})
 }
 
-// counting counts the bytes that are read of an endless body.
+// counting counts the bytes that are read from an endless body.
 type counting struct {
 	endless
 	n *int64
@@ -440,7 +439,7 @@ func TestAnAttemptEndsWithItsErrorOrItsBody(t *testing.T) {
 	resp, err := clientOf(t, s, quick).Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/whoami"})
 	require.NoError(t, err)
 	require.Equal(t, 2, s.Count())
-	require.Error(t, s.Sent[0].Context().Err(), "the timer of an attempt that failed would be left behind")
+	require.Error(t, s.Sent[0].Context().Err(), "the timer of a failed attempt is stopped")
 	require.NoError(t, s.Sent[1].Context().Err())
 	require.NoError(t, resp.Body.Close())
 	require.Error(t, s.Sent[1].Context().Err())

@@ -71,20 +71,20 @@ func TestBulkJSON(t *testing.T) {
 		want   []string
 		err    error
 	}{
-		"a report":                {jsonReply(200, `{"indicator":[`+two+`]}`), []string{"www.example.com", "custom : value"}, nil},
-		"in an envelope":          {jsonReply(200, `{"status":"Success","data":{"resultCount":2,"indicator":[`+two+`]}}`), []string{"www.example.com", "custom : value"}, nil},
-		"no indicators":           {jsonReply(200, `{"indicator":[]}`), nil, nil},
-		"one object":              {jsonReply(200, `{"indicator":{"type":"Host","summary":"www.example.com"}}`), []string{"www.example.com"}, nil},
-		"cut in an element":       {jsonReply(200, `{"indicator":[`+two[:170]), []string{"www.example.com"}, ErrBadResponse},
-		"cut between elements":    {jsonReply(200, `{"indicator":[`+two), []string{"www.example.com", "custom : value"}, ErrBadResponse},
-		"cut after the list":      {jsonReply(200, `{"indicator":[`+two+`]`), []string{"www.example.com", "custom : value"}, ErrBadResponse},
-		"an element that is none": {jsonReply(200, `{"indicator":[{"type":"Host","summary":"www.example.com"},5]}`), []string{"www.example.com"}, ErrBadResponse},
-		"no list":                 {jsonReply(200, `{"something":1}`), nil, ErrBadResponse},
-		"nothing":                 {jsonReply(200, ``), nil, ErrBadResponse},
-		"a page for people":       {httpmock.NewStringResponder(200, "<html>"), nil, ErrBadResponse},
-		"a failure with 200":      {jsonReply(200, `{"status":"Failure","message":"The requested resource was not found"}`), nil, ErrNotFound},
-		"a failure":               {jsonReply(403, `{"status":"Failure","message":"The requested owner was not found"}`), nil, ErrOwnerRefused},
-		"a late failure":          {jsonReply(200, `{"indicator":[`+two+`],"status":"Failure","message":"`+strings.Repeat("x", 5000)+`"}`), []string{"www.example.com", "custom : value"}, ErrBadResponse},
+		"a report":             {jsonReply(200, `{"indicator":[`+two+`]}`), []string{"www.example.com", "custom : value"}, nil},
+		"in an envelope":       {jsonReply(200, `{"status":"Success","data":{"resultCount":2,"indicator":[`+two+`]}}`), []string{"www.example.com", "custom : value"}, nil},
+		"no indicators":        {jsonReply(200, `{"indicator":[]}`), nil, nil},
+		"one object":           {jsonReply(200, `{"indicator":{"type":"Host","summary":"www.example.com"}}`), []string{"www.example.com"}, nil},
+		"cut in an element":    {jsonReply(200, `{"indicator":[`+two[:170]), []string{"www.example.com"}, ErrBadResponse},
+		"cut between elements": {jsonReply(200, `{"indicator":[`+two), []string{"www.example.com", "custom : value"}, ErrBadResponse},
+		"cut after the list":   {jsonReply(200, `{"indicator":[`+two+`]`), []string{"www.example.com", "custom : value"}, ErrBadResponse},
+		"an invalid element":   {jsonReply(200, `{"indicator":[{"type":"Host","summary":"www.example.com"},5]}`), []string{"www.example.com"}, ErrBadResponse},
+		"no list":              {jsonReply(200, `{"something":1}`), nil, ErrBadResponse},
+		"nothing":              {jsonReply(200, ``), nil, ErrBadResponse},
+		"an HTML page":         {httpmock.NewStringResponder(200, "<html>"), nil, ErrBadResponse},
+		"a failure with 200":   {jsonReply(200, `{"status":"Failure","message":"The requested resource was not found"}`), nil, ErrNotFound},
+		"a failure":            {jsonReply(403, `{"status":"Failure","message":"The requested owner was not found"}`), nil, ErrOwnerRefused},
+		"a late failure":       {jsonReply(200, `{"indicator":[`+two+`],"status":"Failure","message":"`+strings.Repeat("x", 5000)+`"}`), []string{"www.example.com", "custom : value"}, ErrBadResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,7 +143,7 @@ func TestBulkCSV(t *testing.T) {
 		"cut in a row":             {head + body[:len("Host,www.example.com,3.00,50\r\nUser")], rows[:1], ErrBadResponse},
 		"cut in quotes":            {head + body[:len(body)-20], rows[:1], ErrBadResponse},
 		"a rating out of range":    {head + "Host,www.example.com,7.00,50\n", nil, ErrBadResponse},
-		"a rating without sense":   {head + "Host,www.example.com,NaN,50\n", nil, ErrBadResponse},
+		"an invalid rating":        {head + "Host,www.example.com,NaN,50\n", nil, ErrBadResponse},
 		"a cut null":               {head + "Host,www.example.com,3.00,nu", nil, ErrBadResponse},
 		"a row too wide":           {head + "Host,www.example.com,3.00,50,1\n", nil, ErrBadResponse},
 	} {
@@ -161,7 +161,7 @@ func TestBulkCSV(t *testing.T) {
 			require.ErrorIs(t, err, tc.err)
 			assert.Equal(t, tc.want, got)
 			if err != nil {
-				assert.NotContains(t, err.Error(), "example.com", "errors hold no values")
+				assert.NotContains(t, err.Error(), "example.com", "errors contain no values")
 			}
 		})
 	}
@@ -172,7 +172,7 @@ func TestBulkCSV(t *testing.T) {
 	assert.True(t, api, "%v", err)
 }
 
-// lineReader is a report of any length.
+// lineReader reads n times the same line.
 type lineReader struct {
 	line []byte
 	n    int
@@ -204,17 +204,17 @@ func TestBulkNeedsMemoryForOneElement(t *testing.T) { // not in parallel: it mea
 		}
 	}
 	assert.Equal(t, n+1, count)
-	assert.Less(t, most, start+2<<20, "the report of %d MB was held", len(element)*n>>20)
+	assert.Less(t, most, start+2<<20, "the report of %d MB was kept in memory", len(element)*n>>20)
 }
 
-func TestBulkRowsEnd(t *testing.T) { // not in parallel: it measures what is allocated
+func TestBulkRowsEnd(t *testing.T) { // not in parallel: it measures allocations
 	const head = "Type,Value\nHost,www.example.com\n"
 	long := strings.Repeat("x", 200<<10)
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(httpmock.NewStringResponder(200, head+"User Agent,"+long+"\nUser Agent,"+long+"\n").HeaderSet(http.Header{"Content-Type": {"text/csv"}}))
 	got, err := Collect(c.InOwner("Example Source").Bulk.CSV(t.Context()))
 	require.NoError(t, err)
-	assert.Len(t, got, 3, "long rows are rows")
+	assert.Len(t, got, 3, "long rows are valid")
 
 	for name, line := range map[string]string{"in quotes": `"` + long, "without a line break": long, "made of commas": strings.Repeat(",", 1<<10), "made of empty lines": ""} {
 		text := head + "User Agent," + line
@@ -357,7 +357,7 @@ func FuzzBulkRows(f *testing.F) {
 	})
 }
 
-// Whatever a report holds, its rows end, each is whole, and the fault of one names no value.
+// In any report, the rows must end, each row must be valid, and an error must contain no value.
 func FuzzBulkReports(f *testing.F) {
 	for _, s := range []string{"", "Type,Value\nHost,www.example.com\n", "Type,Value,Rating,Confidence\r\nHost,a.example,5,100\r\nURL,\"http://a.example/\"\"x\",null,\r\n", "Value,Type\n\"a", "\xef\xbb\xbfType,Value\nHost,a\xff\n", "a;b\n", "Type,Value\nHost\n", "Type,Value,Rating\nHost,a,NaN\n", "Type,Value,Confidence\nHost,a,1e2\n", "\x00"} {
 		f.Add([]byte(s))

@@ -72,14 +72,14 @@ func TestOneThingMustBeThere(t *testing.T) {
 	}
 }
 
-// An answer without a status and without data is not the platform's, and no list ends because of it.
+// A response with neither status nor data is not from the platform, so it must not end a list.
 func TestAnAnswerMustSaySomething(t *testing.T) {
 	t.Parallel()
 	first := `{"status":"Success","data":{"tag":[{"name":"a"},{"name":"b"}]}}`
 	for name, body := range map[string]string{
 		"nothing":         "",
 		"an empty object": "{}",
-		"a gateway's no":  `{"message":"API rate limit exceeded"}`,
+		"a gateway error": `{"message":"API rate limit exceeded"}`,
 		"an error":        `{"error":"blocked","code":7}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,13 +88,13 @@ func TestAnAnswerMustSaySomething(t *testing.T) {
 			tags, err := untilError(clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, first), wiretest.Answer(200, body)}}, once).
 				Tags.All(t.Context(), &threatconnect.TagListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}))
 			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
-			assert.Len(t, tags, 2, "what came before is good")
+			assert.Len(t, tags, 2, "the first page is returned")
 
 			rest := `{"status":"Success","data":{"tag":[{"name":"c"}]}}`
 			tags, err = threatconnect.Collect(clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, first), wiretest.Answer(200, body), wiretest.Answer(200, rest)}}, quick).
 				Tags.All(t.Context(), &threatconnect.TagListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}))
 			require.NoError(t, err)
-			assert.Len(t, tags, 3, "the page is asked for again")
+			assert.Len(t, tags, 3, "the page is requested again")
 
 			err = clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, body)}}, once).Tags.Add(t.Context(), threatconnect.NewHost("www.example.com"), "Crime")
 			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
@@ -118,7 +118,7 @@ func TestOneThingIsReadFromEveryPlace(t *testing.T) {
 		"in a list of one":     `{"status":"Success","data":{"user":[{"userName":"access"}]}}`,
 		"bare":                 `{"user":{"userName":"access"}}`,
 		"before the status":    `{"data":{"user":{"userName":"access"}},"status":"Success"}`,
-		"after a mark":         "\xef\xbb\xbf" + whoami,
+		"after a BOM":          "\xef\xbb\xbf" + whoami,
 		"with unknown members": `{"status":"Success","x":[{"a":[]}],"data":{"y":{"user":1},"user":{"userName":"access","z":{}}}}`,
 		"first of duplicates":  `{"status":"Success","data":{"user":{"userName":"access"},"user":{"userName":"other"}}}`,
 	} {
@@ -313,12 +313,12 @@ func FuzzAFilterIsOneFilter(f *testing.F) {
 	})
 }
 
-// shapeNumber finds the ids, counts and versions in a body, except the size of a list, which has to
-// fit the list.
+// shapeNumber matches the IDs, counts and versions in a body, except resultCount, which must match the
+// list.
 var shapeNumber = regexp.MustCompile(`("(?:id|[a-zA-Z]*Id|version|_version|[a-qs-z][a-zA-Z]*Count|count|size|total[A-Z][a-zA-Z]*|total|maxLength)"\s*:\s*)"?\d+"?`)
 
-// Ids and counts have 64 bits, also where an int has 32: the shapes of all answers are read with
-// the largest number in place of each, and it comes back as often as a small one does.
+// IDs and counts must have 64 bits, even where an int has 32. The test replaces each of them in all
+// response shapes with the largest number, which must be decoded as often as a small one.
 func TestIDsAndCountsThatAreReadHave64Bits(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/shapes/*.json")
@@ -333,7 +333,7 @@ func TestIDsAndCountsThatAreReadHave64Bits(t *testing.T) {
 		require.NoError(t, err)
 		count := func(n int64) int {
 			got, err := shapeCalls[name](t.Context(), shapeClientOf(t, func(r *http.Request) string {
-				asked := path.Base(r.URL.Path) // an answer has the id that a call names
+				asked := path.Base(r.URL.Path) // the ID in a response must be that of the request
 				return shapeNumber.ReplaceAllStringFunc(string(body), func(member string) string {
 					key, number, _ := strings.Cut(member, ":")
 					if strings.Trim(number, ` "`) == asked {
@@ -351,10 +351,10 @@ func TestIDsAndCountsThatAreReadHave64Bits(t *testing.T) {
 		assert.Equal(t, small, large, name)
 		found += large
 	}
-	assert.Greater(t, found, 100, "so many numbers were looked at")
+	assert.Greater(t, found, 100, "the test checks many numbers")
 }
 
-// What is sent to is found again, whatever the size of its id.
+// IDs and counts in requests must have 64 bits.
 func TestIDsThatAreSentHave64Bits(t *testing.T) {
 	t.Parallel()
 	const id = math.MaxInt64 - 1
@@ -434,7 +434,7 @@ func TestIDsThatAreSentHave64Bits(t *testing.T) {
 	}
 }
 
-// dropped makes a call of a method that also returns a value.
+// dropped adapts a call that also returns a value, and drops the value.
 func dropped[T any](call func(ctx context.Context, c *threatconnect.Client) (T, error)) func(context.Context, *threatconnect.Client) error {
 	return func(ctx context.Context, c *threatconnect.Client) error {
 		_, err := call(ctx, c)

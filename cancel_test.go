@@ -26,13 +26,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// hangs is a step of a script that waits for its context, as a connection does.
+// hangs is a step of a script that blocks until the context of the request ends, like a stalled connection.
 func hangs(req *http.Request) (*http.Response, error) {
 	<-req.Context().Done()
 	return nil, context.Cause(req.Context())
 }
 
-// breath answers with a text and then hangs, as a stream does whose other end says nothing more.
+// breath responds with a text and then hangs, like a stream whose server stops sending.
 func breath(text, contentType string) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		resp := wiretest.Reply(200, "", "Content-Type", contentType)
@@ -42,7 +42,7 @@ func breath(text, contentType string) func(*http.Request) (*http.Response, error
 	}
 }
 
-// slowJobs returns a client and a writer whose jobs take an hour.
+// slowJobs returns a writer whose jobs take an hour.
 func slowJobs(t *testing.T) *threatconnect.BatchWriter {
 	t.Helper()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Hour))
@@ -58,20 +58,20 @@ func slowJobs(t *testing.T) *threatconnect.BatchWriter {
 	return w
 }
 
-// awaits are all the places at which something of this package waits.
+// awaits has a call for every place where this package can block.
 var awaits = map[string]func(t *testing.T, ctx context.Context) error{
-	"the answer": func(t *testing.T, ctx context.Context) error {
+	"a response": func(t *testing.T, ctx context.Context) error {
 		_, err := clientOf(t, &wiretest.Steps{Do: steps{hangs}}).Owners.Whoami(ctx)
 		return err
 	},
-	"the answer to a POST": func(t *testing.T, ctx context.Context) error {
+	"the response to a POST": func(t *testing.T, ctx context.Context) error {
 		return calls["POST"](ctx, clientOf(t, &wiretest.Steps{Do: steps{hangs}}))
 	},
 	"the body": func(t *testing.T, ctx context.Context) error {
 		_, err := clientOf(t, &wiretest.Steps{Do: steps{breath("{", "application/json")}}).Owners.Whoami(ctx)
 		return err
 	},
-	"the words of a refusal": func(t *testing.T, ctx context.Context) error {
+	"the body of an error": func(t *testing.T, ctx context.Context) error {
 		_, err := clientOf(t, &wiretest.Steps{Do: steps{trickling(400, "")}}).Owners.Whoami(ctx)
 		return err
 	},
@@ -93,7 +93,7 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		_, err = c.Owners.Whoami(ctx)
 		return err
 	},
-	"the token that somebody else asks for": func(t *testing.T, ctx context.Context) error {
+	"the token that another call requests": func(t *testing.T, ctx context.Context) error {
 		release := make(chan struct{})
 		defer close(release)
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
@@ -116,7 +116,7 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		assert.Equal(t, 5, s.Count())
 		return err
 	},
-	"the next of a bulk report": func(t *testing.T, ctx context.Context) error {
+	"the next indicator of a bulk report": func(t *testing.T, ctx context.Context) error {
 		s := &wiretest.Steps{Do: steps{breath(`{"indicator":[{"type":"Host","summary":"a.example"},`, "application/json")}}
 		return lastError(clientOf(t, s).InOwner("Example Source").Bulk.JSON(ctx))
 	},
@@ -124,7 +124,7 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		s := &wiretest.Steps{Do: steps{breath("Type,Value\nHost,a.example\n"+strings.Repeat(" ", 8<<10), "text/csv")}}
 		return lastError(clientOf(t, s).InOwner("Example Source").Bulk.CSV(ctx))
 	},
-	"the end of a bulk report's making": func(t *testing.T, ctx context.Context) error {
+	"the end of a bulk run": func(t *testing.T, ctx context.Context) error {
 		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"bulkStatus":{"name":"x","status":"Running"}}`)}}).InOwner("Example Source").Bulk.Wait(ctx, threatconnect.BulkStatus{})
 		return err
 	},
@@ -140,19 +140,19 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		_, err := clientOf(t, s).Groups.Documents.Download(ctx, 1, io.Discard)
 		return err
 	},
-	"a stream of one's own": func(t *testing.T, ctx context.Context) error {
+	"the body of Client.Do": func(t *testing.T, ctx context.Context) error {
 		resp, err := clientOf(t, &wiretest.Steps{Do: steps{breath("x", "text/plain")}}).Do(ctx, threatconnect.Request{Method: "GET", Path: "/v2/owners"})
 		require.NoError(t, err)
 		_, err = io.Copy(io.Discard, resp.Body)
 		require.NoError(t, resp.Body.Close())
 		return err
 	},
-	"room for one item more": func(t *testing.T, ctx context.Context) error {
+	"room for another item": func(t *testing.T, ctx context.Context) error {
 		w := slowJobs(t)
 		addAll(t, w, batchHost(0), batchHost(1))
 		return w.Add(ctx, batchHost(2))
 	},
-	"the turn to add": func(t *testing.T, ctx context.Context) error {
+	"another Add": func(t *testing.T, ctx context.Context) error {
 		w := slowJobs(t)
 		addAll(t, w, batchHost(0), batchHost(1))
 		other, cancel := context.WithCancel(t.Context())
@@ -176,13 +176,13 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		_, err := srv.Client().Batch.Import(ctx, appendConfig(), func(yield func(threatconnect.BatchItem, error) bool) { yield(batchHost(0), nil) })
 		return err
 	},
-	"log entries to be sent": func(t *testing.T, ctx context.Context) error {
+	"a Flush of log entries": func(t *testing.T, ctx context.Context) error {
 		h, err := clientOf(t, &wiretest.Steps{Do: steps{hangs}}).Logs.NewHandler(nil)
 		require.NoError(t, err)
 		require.NoError(t, h.Handle(ctx, logRecord("x")))
 		return h.Flush(ctx)
 	},
-	"the turn to send log entries": func(t *testing.T, ctx context.Context) error {
+	"another Flush of log entries": func(t *testing.T, ctx context.Context) error {
 		h, err := clientOf(t, &wiretest.Steps{Do: steps{hangs}}).Logs.NewHandler(nil)
 		require.NoError(t, err)
 		require.NoError(t, h.Handle(ctx, logRecord("x")))
@@ -213,7 +213,7 @@ func fire(t *testing.T, ctx context.Context, rt http.RoundTripper) error {
 	return err
 }
 
-// lastError ranges over a sequence and returns its error.
+// lastError ranges over a sequence and returns its last error.
 func lastError[T any](seq func(func(T, error) bool)) error {
 	var last error
 	seq(func(_ T, err error) bool { last = err; return true })
@@ -226,7 +226,7 @@ func TestEveryWaitEndsWithItsContext(t *testing.T) {
 	for name, wait := range awaits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { // which fails when a goroutine is left
+			synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
 				var at time.Time
@@ -252,7 +252,7 @@ func TestNothingIsSentWithAContextThatHasEnded(t *testing.T) {
 	asked := 0
 	token := func(context.Context) (string, time.Time, error) { asked++; return "token", time.Time{}, nil }
 	for name, call := range calls {
-		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}} // which does not look at the context
+		s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}} // which ignores the context
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(token), threatconnect.WithTransport(s))
 		require.NoError(t, err)
 		err = call(ctx, c)
@@ -260,7 +260,7 @@ func TestNothingIsSentWithAContextThatHasEnded(t *testing.T) {
 		require.ErrorIs(t, err, shutdown, name)
 		assert.Zero(t, s.Count(), name)
 	}
-	assert.Zero(t, asked, "nor is a token asked for")
+	assert.Zero(t, asked, "no token is requested")
 	require.ErrorIs(t, fire(t, ctx, wiretest.Answer(200, "")), context.Canceled)
 
 	srv := threatconnecttest.NewT(t)
@@ -276,7 +276,7 @@ func logRecord(message string) slog.Record {
 	return slog.NewRecord(time.Now(), slog.LevelInfo, message, 0)
 }
 
-// TestANilContextIsRefused gives every method that takes a context none.
+// TestANilContextIsRefused calls every method that takes a context with nil.
 func TestANilContextIsRefused(t *testing.T) {
 	t.Parallel()
 	var missing context.Context
@@ -299,7 +299,7 @@ func TestANilContextIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) { refused(t, call(missing, client)) })
 	}
 
-	// Methods whose other arguments are refused as well must not panic either.
+	// Methods whose other arguments are also invalid must not panic either.
 	services := reflect.ValueOf(client).Elem()
 	n := 0
 	for _, service := range services.Fields() {
@@ -355,7 +355,7 @@ func TestANilContextIsRefused(t *testing.T) {
 	refused(t, w.Add(missing, threatconnect.NewHost("www.example.com")))
 	refused(t, w.Flush(missing))
 	refused(t, w.Close(missing))
-	require.NoError(t, w.Close(t.Context()), "the writer goes on")
+	require.NoError(t, w.Close(t.Context()), "the writer is still usable")
 	h, err := client.Logs.NewHandler(nil)
 	require.NoError(t, err)
 	refused(t, h.Start(missing, 0))
@@ -368,8 +368,8 @@ func TestANilContextIsRefused(t *testing.T) {
 	refused(t, err)
 }
 
-// TestAThousandGoroutinesDoEverythingAtOnce shares one client, with a clock that is wrong at first, on
-// a platform that fails now and then.
+// TestAThousandGoroutinesDoEverythingAtOnce shares one client, whose clock is wrong at first, on
+// a platform that sometimes fails.
 func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -388,10 +388,10 @@ func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 	})
 	boom := errors.New("boom")
 	calls := []func(n int) error{
-		func(n int) error { // create, read, delete
+		func(n int) error { // create
 			h := threatconnect.NewHost(fmt.Sprintf("own%d.example", n))
 			if _, err := client.Indicators.Hosts.Create(t.Context(), h); err != nil && !errors.Is(err, threatconnect.ErrBadResponse) && !strings.Contains(err.Error(), "reset") {
-				return err // a POST is not tried again
+				return err // a POST is not retried
 			}
 			return nil
 		},
@@ -402,13 +402,13 @@ func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 			}
 			return err
 		},
-		func(int) error { // left early
+		func(int) error { // leaves the loop early
 			for _, err := range all {
 				return err
 			}
 			return boom
 		},
-		func(int) error { // panicked in
+		func(int) error { // panics in the loop
 			defer func() { _ = recover() }()
 			for range all {
 				panic("mine")
@@ -449,7 +449,7 @@ func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 		func(int) error {
 			var w bytes.Buffer
 			if _, err := client.Groups.Documents.Download(t.Context(), document.ID, &w); err != nil && !errors.Is(err, threatconnect.ErrBadResponse) {
-				return err // a download that broke off is not tried again
+				return err // an interrupted download is not retried
 			}
 			return nil
 		},
@@ -501,11 +501,11 @@ func TestAWriterIsSharedClosedAndUsedAfterItsEnd(t *testing.T) {
 	require.ErrorIs(t, w.Flush(t.Context()), threatconnect.ErrBatchClosed)
 	assert.EqualValues(t, 1000, added.Load()+late.Load())
 	s := w.Stats().Indicators
-	assert.Equal(t, threatconnect.BatchCounts{Added: added.Load(), Succeeded: added.Load()}, s, "what Add took went in, and nothing else")
+	assert.Equal(t, threatconnect.BatchCounts{Added: added.Load(), Succeeded: added.Load()}, s, "exactly the items that Add accepted are imported")
 	assert.EqualValues(t, added.Load(), srv.Counts(batchOwner).Indicators)
 }
 
-// TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt counts connections over a real server.
+// TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt counts the connections to a real server.
 func TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -534,7 +534,7 @@ func TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt(t *testing.T) {
 			break
 		}
 	}
-	assert.Len(t, conns, 1, "a page is read whole, so that its connection is used again")
+	assert.Len(t, conns, 1, "a page is read completely, so its connection is reused")
 	for _, err := range c.InOwner("Example Source").Bulk.JSON(t.Context()) {
 		require.NoError(t, err)
 		break
@@ -542,7 +542,7 @@ func TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):
-		t.Error("the server went on sending")
+		t.Error("the server kept sending")
 	}
 	func() {
 		defer func() { assert.Equal(t, "mine", recover()) }()
@@ -553,6 +553,6 @@ func TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):
-		t.Error("the server went on sending after a panic")
+		t.Error("the server kept sending after a panic")
 	}
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// changesSince reads changes to the end, as "+value" and "-value", and returns the next cursor by way of JSON.
+// changesSince returns all changes as "+value" and "-value", and the next cursor after a round trip through JSON.
 func changesSince(t *testing.T, c *threatconnect.Client, cursor threatconnect.Cursor, opts *threatconnect.ChangeOptions) ([]string, threatconnect.Cursor) {
 	t.Helper()
 	changes := c.Changes(t.Context(), cursor, opts)
@@ -91,8 +91,8 @@ func TestChangesFromRunToRun(t *testing.T) {
 	}
 }
 
-// A change in the second in which the last run has read is delivered, and so are one that becomes
-// visible late and an indicator that is inactive.
+// Changes must include one from the same second as the last run, one that becomes visible late, and
+// an inactive indicator.
 func TestChangesThatAreHardToSee(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestChangesThatAreHardToSee(t *testing.T) {
 	})
 }
 
-// The cursor moves only when the loop has seen everything.
+// The cursor must advance only after the loop has received all changes.
 func TestARunOfChangesThatEndsEarlyIsRepeated(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -146,7 +146,7 @@ func TestARunOfChangesThatEndsEarlyIsRepeated(t *testing.T) {
 	require.ErrorIs(t, relatedErr(changes.All()), threatconnect.ErrUnavailable)
 	assert.Equal(t, cursor, changes.Cursor())
 	var got []string
-	for change, err := range changes.All() { // again, from where the run began
+	for change, err := range changes.All() { // again, from the start of the run
 		require.NoError(t, err)
 		assert.Equal(t, cursor, changes.Cursor())
 		got = append(got, change.Ref.Value)
@@ -181,8 +181,8 @@ func TestChangesThatCannotBeRead(t *testing.T) {
 	assert.Empty(t, s.Sent)
 }
 
-// Programs add, rate, delete and create again while an owner's changes are read, page after page. A copy
-// that is kept by the changes alone ends as the owner's indicators do, and nothing is delivered twice.
+// Writers create, rate, delete and recreate indicators while changes are read page by page. A replica
+// made only from the changes must end equal to the owner, and no change may be delivered twice.
 func TestNoChangeIsLostWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(scaletest.Size(8)) {
@@ -196,7 +196,7 @@ func TestNoChangeIsLostWhileOthersWrite(t *testing.T) {
 func followWriters(t *testing.T, seed uint64) {
 	srv := threatconnecttest.NewT(t)
 	c := srv.Client()
-	if seed%2 == 1 { // a clock that is wrong, which no signature shows
+	if seed%2 == 1 { // a wrong clock that no signature reveals
 		c = srv.ClientAs(threatconnect.Token(srv.Token()), threatconnect.WithClock(func() time.Time { return time.Now().Add(time.Hour) }))
 	}
 	var record sync.Mutex
@@ -333,7 +333,7 @@ func TestACursorThatCannotBeTrustedIsAnError(t *testing.T) {
 	}
 }
 
-// Whatever is read as a cursor is written as one that reads the same, in bounded size.
+// A decoded cursor must encode to bounded JSON that decodes to the same cursor.
 func FuzzCursor(f *testing.F) {
 	for _, s := range []string{`{"version":1}`, `{"version":1,"source":"a","position":"b","time":"2026-01-02T03:04:05.123456789+01:00","seen":"AAAAAAAAAAcAAAAAAAAACQ=="}`,
 		`{"version":1,"time":"0000-01-01T00:00:00+14:00"}`, `{"VERSION":1,"version":2}`, `null`, `{"version":1}{}`, "{\"version\":1,\"source\":\"\xff\"}"} {

@@ -38,7 +38,8 @@ func TestACopyOfAClientHasAnotherOwner(t *testing.T) {
 	assert.Empty(t, s.Sent)
 }
 
-// An owner is named in one way. What was read from an owner is not created in another one by mistake.
+// Only the client sets the owner of a new object. An object read from one owner must not be created in another by
+// mistake.
 func TestThingsAreCreatedInTheOwnerOfTheClient(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"host":{},"incident":{},"task":{},"victim":{}}}`)}}
@@ -93,7 +94,7 @@ func TestOptionsOfACall(t *testing.T) {
 	assert.Len(t, s.Sent, 1)
 	assert.Equal(t, "createActivityLog=false", s.Sent[0].URL.RawQuery)
 
-	// A copy brings the options to every call; those of a call come before them.
+	// The options of a copy apply to every call. Those of a call take precedence.
 	copied := c.With(once)
 	once.Header.Set("x-request-id", "changed")
 	*once.ActivityLog = true
@@ -116,8 +117,8 @@ func TestOptionsOfACall(t *testing.T) {
 	assert.Empty(t, s.Sent)
 }
 
-// A client that was not made by NewClient, its services, and a nil context return errors: nothing
-// panics, whatever is called.
+// No method may panic on a client that NewClient did not create, or with a nil context: all must
+// return errors.
 func TestZeroValuesAndANilContextReturnErrors(t *testing.T) {
 	t.Parallel()
 	var nilClient *threatconnect.Client
@@ -146,7 +147,7 @@ func TestZeroValuesAndANilContextReturnErrors(t *testing.T) {
 	}
 }
 
-// A noun is a value in every method, or a pointer in every method.
+// A struct type must be a value in every method, or a pointer in every method.
 func TestANounIsAValueOrAPointerEverywhere(t *testing.T) {
 	t.Parallel()
 	value, pointer := map[reflect.Type]string{}, map[reflect.Type]string{}
@@ -163,7 +164,7 @@ func TestANounIsAValueOrAPointerEverywhere(t *testing.T) {
 	}
 }
 
-// nounsOf finds the structs that the methods of a service take and return.
+// nounsOf records the structs that the methods of a service take and return, as values and as pointers.
 func nounsOf(name string, service reflect.Type, value, pointer map[reflect.Type]string) {
 	if service.Kind() != reflect.Struct {
 		return
@@ -180,7 +181,7 @@ func nounsOf(name string, service reflect.Type, value, pointer map[reflect.Type]
 		case page:
 			add(method, typ.Elem().Field(0).Type)
 		case typ.Kind() == reflect.Func && typ.CanSeq2():
-			add(method, typ.In(0).In(0)) // what yield takes
+			add(method, typ.In(0).In(0)) // the first parameter of yield
 		case typ.Kind() == reflect.Slice:
 			add(method, typ.Elem())
 		case typ.Kind() == reflect.Struct:
@@ -199,8 +200,8 @@ func nounsOf(name string, service reflect.Type, value, pointer map[reflect.Type]
 	}
 }
 
-// callEveryMethod calls the methods of a service, and of the services that it holds, with arguments
-// that are fine apart from the context.
+// callEveryMethod calls the methods of a service, and of the services in its fields, with arguments
+// that are valid except for the context.
 func callEveryMethod(t *testing.T, ctx context.Context, name string, service reflect.Value) {
 	if service.Kind() != reflect.Struct {
 		return
@@ -267,7 +268,7 @@ func fineArgument(typ reflect.Type) reflect.Value {
 	return reflect.Zero(typ)
 }
 
-// Every options struct of a method that calls the platform has the options of a call.
+// The options struct of every method that calls the platform must embed CallOptions.
 func TestEveryOptionsStructHasCallOptions(t *testing.T) {
 	t.Parallel()
 	seen := map[reflect.Type]bool{}
@@ -293,7 +294,7 @@ func TestEveryOptionsStructHasCallOptions(t *testing.T) {
 	require.Greater(t, len(seen), 15)
 	for typ := range seen {
 		if typ == reflect.TypeFor[threatconnect.LogHandlerOptions]() {
-			continue // of a thing, not of a call
+			continue // options of a handler, not of a call
 		}
 		field, ok := typ.FieldByName("CallOptions")
 		assert.True(t, ok && field.Anonymous, typ)

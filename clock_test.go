@@ -21,7 +21,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// skewed is a platform whose clock is ahead of ours, and that checks timestamps as it should.
+// skewed is a platform whose clock is ahead of the local one. It accepts timestamps up to 5 minutes off.
 type skewed struct {
 	ahead  time.Duration
 	noDate bool
@@ -57,14 +57,14 @@ func TestAWrongClockIsCorrectedOnce(t *testing.T) {
 					p := &skewed{ahead: ahead}
 					c := clientOf(t, p, threatconnect.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 					require.NoError(t, call(t.Context(), c))
-					assert.Equal(t, 2, p.count, "refused unprocessed, so that any method may be sent again")
+					assert.Equal(t, 2, p.count, "the request was not processed, so any method can be retried")
 					require.NoError(t, call(t.Context(), c))
 					require.NoError(t, call(t.Context(), c))
 					assert.Equal(t, 4, p.count, "the offset is kept")
 					assert.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
 					assert.Contains(t, log.String(), "offset="+ahead.String())
 
-					// Our clock is put right: the answer that shows it drops the offset.
+					// The local clock is corrected. The response that shows this resets the offset.
 					p.ahead = 0
 					require.NoError(t, call(t.Context(), c))
 					assert.Equal(t, 6, p.count)
@@ -82,7 +82,7 @@ func TestAnOffsetFollowsEveryAnswer(t *testing.T) {
 		p := &skewed{ahead: 10 * time.Minute}
 		c := clientOf(t, p)
 		require.NoError(t, calls["GET"](t.Context(), c))
-		for range 20 { // a clock that drifts away, three minutes a call
+		for range 20 { // the clock drifts by three minutes per call
 			p.ahead += 3 * time.Minute
 			require.NoError(t, calls["GET"](t.Context(), c))
 		}
@@ -98,12 +98,12 @@ func TestAClockThatCannotBeCorrected(t *testing.T) {
 		count    int
 		says     string
 	}{
-		"correction is off":         {skewed{ahead: 10 * time.Minute}, []threatconnect.Option{threatconnect.WithoutClockCorrection()}, 1, "clock is about 10m0s behind the platform's"},
-		"off, ahead":                {skewed{ahead: -10 * time.Minute}, []threatconnect.Option{threatconnect.WithoutClockCorrection()}, 1, "clock is about 10m0s ahead of the platform's"},
-		"no date":                   {skewed{ahead: 10 * time.Minute, noDate: true}, nil, 1, "no usable Date"},
-		"more than a day":           {skewed{ahead: 25 * time.Hour}, nil, 1, "more than a day off"},
-		"refused in spite of it":    {skewed{ahead: 10 * time.Minute, stuck: true}, nil, 2, "clock is about 10m0s behind"},
-		"refused without an offset": {skewed{stuck: true}, nil, 1, "clock is about 0s"},
+		"correction is off":          {skewed{ahead: 10 * time.Minute}, []threatconnect.Option{threatconnect.WithoutClockCorrection()}, 1, "clock is about 10m0s behind the platform's"},
+		"off, ahead":                 {skewed{ahead: -10 * time.Minute}, []threatconnect.Option{threatconnect.WithoutClockCorrection()}, 1, "clock is about 10m0s ahead of the platform's"},
+		"no date":                    {skewed{ahead: 10 * time.Minute, noDate: true}, nil, 1, "no usable Date"},
+		"more than a day":            {skewed{ahead: 25 * time.Hour}, nil, 1, "more than a day off"},
+		"rejected nevertheless":      {skewed{ahead: 10 * time.Minute, stuck: true}, nil, 2, "clock is about 10m0s behind"},
+		"rejected without an offset": {skewed{stuck: true}, nil, 1, "clock is about 0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -153,8 +153,8 @@ func TestABodyThatCanBeReadOnceIsNotSentWithACorrectedClock(t *testing.T) {
 	})
 }
 
-// TestThreatClockCorrectionIsLimited has a platform whose Date headers jump after an offset was measured, and
-// before one was, with signatures and with a token that ends.
+// TestThreatClockCorrectionIsLimited has a platform whose Date headers jump, after and before an offset was
+// measured, with signatures and with a token that expires.
 func TestThreatClockCorrectionIsLimited(t *testing.T) {
 	t.Parallel()
 	for jump, believed := range map[time.Duration]bool{
@@ -196,7 +196,7 @@ func TestThreatClockCorrectionIsLimited(t *testing.T) {
 			asked := 0
 			source := func(context.Context) (string, time.Time, error) {
 				asked++
-				return "APIV2:t0k3n", time.Now().Add(12 * time.Hour), nil // the token lives as long as that
+				return "APIV2:t0k3n", time.Now().Add(12 * time.Hour), nil // the lifetime of the token
 			}
 			s := &wiretest.Steps{Do: steps{func(*http.Request) (*http.Response, error) {
 				return wiretest.Reply(200, whoami, "Date", time.Now().Add(jump).UTC().Format(http.TimeFormat)), nil
@@ -207,13 +207,13 @@ func TestThreatClockCorrectionIsLimited(t *testing.T) {
 				_, err := c.Owners.Whoami(t.Context())
 				require.NoError(t, err)
 			}
-			assert.Equal(t, believed && jump > 0, asked == 2, "a token ends by the platform's clock: %s", jump)
+			assert.Equal(t, believed && jump > 0, asked == 2, "a token expires by the platform's clock: %s", jump)
 		})
 	}
 }
 
-// The zone that TZ names is the one that the tests run in: a zone that cannot be found would be UTC,
-// and a run with it would prove nothing.
+// The tests must run in the time zone that TZ names. Go uses UTC for an unknown zone, and a run in UTC
+// would prove nothing.
 func TestTheZoneOfTZIsTheLocalOne(t *testing.T) {
 	t.Parallel()
 	zone, err := time.LoadLocation(os.Getenv("TZ"))
@@ -229,7 +229,7 @@ func TestTheZoneOfTZIsTheLocalOne(t *testing.T) {
 	}
 }
 
-// Whatever zone a date is in, it goes out in UTC and comes back in UTC.
+// A date of any time zone must be sent in UTC and decoded in UTC.
 func TestDatesOnTheWireAreInUTC(t *testing.T) {
 	t.Parallel()
 	moment := time.Date(2026, 3, 8, 23, 45, 6, 0, time.UTC) // another day in Kolkata

@@ -35,10 +35,10 @@ func endpoints(t *testing.T) map[string]bool {
 	return all
 }
 
-// parents are what {resource} stands for in an API line.
+// parents are the values of {resource} in an API line.
 var parents = []string{"groups/{type}/{id}", "indicators/{type}/{indicator}", "tasks/{id}", "victims/{id}"}
 
-// documentedEndpoints reads the API lines of all doc comments: operation to the methods that have it.
+// documentedEndpoints returns the methods of each operation, from the API lines of all doc comments.
 func documentedEndpoints(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
@@ -80,7 +80,7 @@ func receiver(fn *ast.FuncDecl) string {
 	return t.(*ast.Ident).Name + "."
 }
 
-// Every operation of the API has a method, and every API line names an operation that exists.
+// Every operation of the API must have a method, and every API line must name an existing operation.
 func TestEveryOperationHasAMethod(t *testing.T) {
 	t.Parallel()
 	known, documented := endpoints(t), documentedEndpoints(t)
@@ -92,7 +92,7 @@ func TestEveryOperationHasAMethod(t *testing.T) {
 	}
 }
 
-// serviceFields reads which type of service each field of the client and of its services holds.
+// serviceFields returns the type of each exported field of the client and of its services.
 func serviceFields(t *testing.T) map[string]string {
 	t.Helper()
 	fields := map[string]string{}
@@ -177,21 +177,21 @@ func callers(t *testing.T) map[string]string {
 	return found
 }
 
-// telling says how much a test tells about what it calls: a test of what is refused sends nothing.
+// telling ranks how well a test shows the use of a method. A test of invalid arguments sends nothing.
 func telling(test string) int {
 	switch {
 	case strings.Contains(test, "Refuse"):
 		return 0
 	case strings.HasPrefix(test, "Example"):
 		return 1
-	case test == tour: // it requests, and looks at no more
+	case test == tour: // it only sends requests
 		return 2
 	}
 	return 3
 }
 
-// forEachDecl gives all declarations of the files of the package that are wanted, in the order of
-// their names.
+// forEachDecl calls use for each declaration in the wanted files of the package, in the order of the
+// file names.
 func forEachDecl(t *testing.T, want func(name string) bool, use func(ast.Decl)) {
 	t.Helper()
 	files, err := parsedFiles()
@@ -222,7 +222,7 @@ var parsedFiles = sync.OnceValues(func() (map[string]*ast.File, error) {
 // tour is the test that requests every operation.
 const tour = "TestTourRequestsEveryOperation"
 
-// docs/coverage.md is what the API lines say. To update it: UPDATE=1 go test -run Coverage .
+// docs/coverage.md must match the API lines. To update it: UPDATE=1 go test -run Coverage .
 func TestCoverageIsWhatTheMethodsSay(t *testing.T) {
 	t.Parallel()
 	known, documented, tested := endpoints(t), documentedEndpoints(t), callers(t)
@@ -253,5 +253,5 @@ check confirm it. The column tests lists one test or example for each method.
 	}
 	have, err := os.ReadFile("docs/coverage.md")
 	require.NoError(t, err)
-	require.Equal(t, b.String(), string(have), "docs/coverage.md is not what the methods say; write it with UPDATE=1")
+	require.Equal(t, b.String(), string(have), "docs/coverage.md does not match the API lines; update it with UPDATE=1")
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-// randomText returns n characters of an alphabet that look random, and are the same for the same seed.
+// randomText returns n pseudorandom characters of an alphabet, which depend only on seed.
 func randomText(seed, alphabet string, n int) string {
 	runes := []rune(alphabet)
 	var b strings.Builder
@@ -41,7 +41,7 @@ type gossip struct {
 	place func(told string) (*http.Response, error)
 	sent  []string
 	piece string // of the header
-	told  string // piece, spelled
+	told  string // piece, respelled
 }
 
 func (g *gossip) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -50,16 +50,16 @@ func (g *gossip) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = req.Body.Close()
 	}
 	g.sent = append(g.sent, req.Header.Get("Authorization"))
-	g.piece, g.told = g.say(g.sent[0]) // what was sent first is a credential in later attempts as well
+	g.piece, g.told = g.say(g.sent[0]) // the first credential is still secret in later attempts
 	return g.place(g.told)
 }
 
-// valueError is an error that is no pointer, so that %#v shows its text inside of other errors.
+// valueError is an error that is not a pointer, so %#v shows its text inside other errors.
 type valueError string
 
 func (e valueError) Error() string { return string(e) }
 
-// gossipPlaces are the places of a response, or of the error in its place, in which text can stand.
+// gossipPlaces are the places in a response, or in an error of the transport, that can contain text.
 var gossipPlaces = []struct {
 	name string
 	say  func(status int, told string) (*http.Response, error)
@@ -131,7 +131,7 @@ func quotedJSON(s string) string {
 	return string(b)
 }
 
-// gossipRoutes are calls of a client. Those that take tokens only come last.
+// gossipRoutes are calls of a client. Those that accept only tokens come last.
 var gossipRoutes = []func(context.Context, *threatconnect.Client) error{
 	func(ctx context.Context, c *threatconnect.Client) error {
 		_, err := c.Owners.Whoami(ctx)
@@ -169,8 +169,8 @@ const (
 	gossipRouteCount
 )
 
-// revealingForms returns what shows eight bytes in a row of a secret: these bytes, and their
-// hexadecimal and base64 forms at every offset.
+// revealingForms returns the texts that reveal eight consecutive bytes of a secret: the bytes in lower
+// case, and their hexadecimal and base64 encodings at every offset.
 func revealingForms(secret string) (folded, exact []string) {
 	for i := range len(secret) - 7 {
 		piece := secret[i : i+8]
@@ -185,7 +185,7 @@ func revealingForms(secret string) (folded, exact []string) {
 	return folded, exact
 }
 
-// holdsPiece reports whether eight bytes in a row of a secret are in text.
+// holdsPiece reports whether text contains eight consecutive bytes of a secret.
 func holdsPiece(text string, secrets []string) bool {
 	return slices.ContainsFunc(secrets, func(secret string) bool {
 		for i := range len(secret) - 7 {
@@ -197,8 +197,9 @@ func holdsPiece(text string, secrets []string) bool {
 	})
 }
 
-// mustBeFound reports whether spellings, one after the other, leave what the client finds: it is the
-// credential that is cut, one encoding is looked into, and three levels of escapes.
+// mustBeFound reports whether the client must find a credential after these spellings, applied in
+// order. The client decodes one encoding and three levels of escapes. A lossy spelling must come first,
+// and a cut must be the only spelling.
 func mustBeFound(names []string) bool {
 	encodings, escapes := 0, 0
 	for i, name := range names {
@@ -206,7 +207,7 @@ func mustBeFound(names []string) bool {
 		encoded := strings.Contains(name, "base64") || strings.Contains(name, "hexadecimal")
 		switch {
 		case strings.HasPrefix(name, "as a header"):
-			return len(names) == i+1 && i == 0 // what it leaves is shorter than a piece
+			return len(names) == i+1 && i == 0 // it keeps less than a piece
 		case strings.HasPrefix(name, "cut") && len(names) > i+1, lossy && encodings+escapes > 0:
 			return false
 		case encoded:
@@ -221,7 +222,7 @@ func mustBeFound(names []string) bool {
 }
 
 // FuzzThreatCredentialsAreNotShown has a platform that repeats the Authorization header, or a piece of it, in up
-// to three spellings one after the other, in any place of its response.
+// to three successive spellings, in any place of its response.
 func FuzzThreatCredentialsAreNotShown(f *testing.F) {
 	names := slices.Sorted(maps.Keys(spellings))
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -295,7 +296,7 @@ func FuzzThreatCredentialsAreNotShown(f *testing.F) {
 		policy := threatconnect.RetryPolicy{MaxAttempts: 2, BaseDelay: 1, MaxDelay: 1, MaxWait: 1}
 		c, err := threatconnect.NewClient("https://tc.example/api", creds, threatconnect.WithTransport(g), threatconnect.WithLogger(logger), threatconnect.WithRetry(policy))
 		if err != nil {
-			return // it begins with a blank, or has quotes around it
+			return // the credential begins with a blank or is quoted
 		}
 		switch how {
 		case gossipTrigger:
@@ -327,7 +328,7 @@ func FuzzThreatCredentialsAreNotShown(f *testing.F) {
 		}
 		if api, ok := errors.AsType[*threatconnect.APIError](err); ok {
 			out.WriteString(shown(api) + shown(*api) + shown(api.Foreign) + string(api.Foreign))
-			ascii := len([]rune(g.piece)) == len(g.piece) // the spellings escape bytes, and not letters
+			ascii := len([]rune(g.piece)) == len(g.piece) // the spellings escape bytes, not characters
 			if ascii && len(g.told) < 4<<10 && mustBeFound(spelled) && holdsPiece(g.piece, secrets) && strings.Contains(string(api.Foreign), g.told) {
 				t.Errorf("%s: the foreign text %q repeats a credential %q", spelled, api.Foreign, g.sent)
 			}
