@@ -253,12 +253,12 @@ func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 	}{
 		"an error message": {400, `{"status":"Failure","message":"`, "x", `"}`, scaletest.N(8 << 20), get("owners_list"), 0},
 		"a report": {200, `{"indicator":[`, `{"type":"Host","summary":"a.example"},`, `{}]}`, scaletest.N(8 << 20), func(ctx context.Context, c *threatconnect.Client) error {
-			return counted(c.InOwner("x").Bulk.JSON(ctx))
+			return firstError(c.InOwner("x").Bulk.JSON(ctx))
 		}, 0},
 		"an element": {200, `{"indicator":[{"summary":"`, "x", `"}]}`, element - 20, func(ctx context.Context, c *threatconnect.Client) error {
-			return counted(c.InOwner("x").Bulk.JSON(ctx))
+			return firstError(c.InOwner("x").Bulk.JSON(ctx))
 		}, 4 * int64(element)},
-		"a list of errors": {200, `[`, `{"code":"0x1005","errorReason":"x"},`, `{}]`, scaletest.N(8 << 20), func(ctx context.Context, c *threatconnect.Client) error { return counted(c.Batch.Errors(ctx, 1)) }, 0},
+		"a list of errors": {200, `[`, `{"code":"0x1005","errorReason":"x"},`, `{}]`, scaletest.N(8 << 20), func(ctx context.Context, c *threatconnect.Client) error { return firstError(c.Batch.Errors(ctx, 1)) }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := []byte(g.head + strings.Repeat(g.unit, g.length/len(g.unit)) + g.tail)
@@ -268,8 +268,8 @@ func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// counted reads a sequence, discards its items and returns its first error.
-func counted[T any](seq func(func(T, error) bool)) error {
+// firstError reads a sequence, discards its items and returns its first error.
+func firstError[T any](seq func(func(T, error) bool)) error {
 	for _, err := range seq {
 		if err != nil {
 			return err

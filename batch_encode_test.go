@@ -179,7 +179,7 @@ func TestItemsAreWrittenAsThePlatformReadsThem(t *testing.T) {
 	const tail = `"rating":4.5,"confidence":70,"active":true,"activeLocked":false,"privateFlag":true,"description":"seen in the wild",`
 	const dates = `"firstSeen":"2026-02-28T20:02:03Z","lastSeen":"2026-02-28T21:02:03Z","externalDateAdded":"2026-02-28T20:02:03Z",` +
 		`"externalDateExpires":"2026-02-28T20:02:03Z","externalLastModified":"2026-02-28T20:02:03Z",`
-	const hangers = `"attribute":[{"type":"Description","value":"a \"text\"","displayed":true,"source":"report","pinned":false,` +
+	const attached = `"attribute":[{"type":"Description","value":"a \"text\"","displayed":true,"source":"report","pinned":false,` +
 		`"securityLabel":[{"name":"TLP:GREEN"}]}],"tag":[{"name":"Phishing"}],"securityLabel":[{"name":"Own","description":"new","color":"ff00aa"}]`
 	for name, c := range map[string]struct {
 		item tc.BatchItem
@@ -187,7 +187,7 @@ func TestItemsAreWrittenAsThePlatformReadsThem(t *testing.T) {
 	}{
 		"a host with everything": {
 			&tc.Host{HostName: "WWW.Example.COM.", DNSActive: new(true), WhoisActive: new(false), IndicatorMeta: meta},
-			`{"type":"Host","summary":"www.example.com","xid":"i-1",` + tail + `"flag1":true,"flag2":false,` + dates + hangers +
+			`{"type":"Host","summary":"www.example.com","xid":"i-1",` + tail + `"flag1":true,"flag2":false,` + dates + attached +
 				`,"associatedGroups":[{"groupXid":"x-1"},{"groupXid":"x-2"}]}`,
 		},
 		"an attribute that cannot be displayed": {
