@@ -31,7 +31,7 @@ var sentinels = []error{
 	threatconnect.ErrRequestTooLarge, threatconnect.ErrNotLicensed, threatconnect.ErrBatchDisabled, threatconnect.ErrRedirect, threatconnect.ErrBadResponse, threatconnect.ErrResponseTooLarge, threatconnect.ErrValidation,
 }
 
-func TestAnswersThatSayNo(t *testing.T) {
+func TestErrorResponses(t *testing.T) {
 	t.Parallel()
 	const html = "text/html"
 	for _, tc := range []struct {
@@ -106,7 +106,7 @@ func TestAnswersThatSayNo(t *testing.T) {
 	}
 }
 
-func TestAWrongSecretIsRefusedOnce(t *testing.T) {
+func TestWrongSecretIsNotRetried(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	for name, call := range calls {
@@ -120,7 +120,7 @@ func TestAWrongSecretIsRefusedOnce(t *testing.T) {
 	}
 }
 
-func TestAHugeMessageIsCut(t *testing.T) {
+func TestHugeErrorMessageIsTruncated(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{strings.Repeat("é", 1<<20), `{"message":"` + strings.Repeat("é", 20_000) + `"}`, "\xff" + strings.Repeat("\xfe", 5000), "x" + strings.Repeat("\U0001f980", 5000)} {
 		_, err := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(400, body)}}).Owners.Whoami(t.Context())
@@ -221,8 +221,8 @@ func letters(r rune) rune {
 	return r
 }
 
-// TestWordsOfAValueDecideNothing has a platform that repeats values that equal its own messages.
-func TestWordsOfAValueDecideNothing(t *testing.T) {
+// TestEchoedValueDoesNotAffectErrorKind has a platform that repeats values that equal its own messages.
+func TestEchoedValueDoesNotAffectErrorKind(t *testing.T) {
 	t.Parallel()
 	for _, v := range []string{"x already exists", "a File with this MD5 already exists", "API access has not been licensed for this system", "Timestamp out of acceptable time range", "Signature data did not match expected result",
 		"The requested resource was not found", "The requested owner was not found", "Ensure that batchJobEnabled is true", "File size greater than allowable limit of 1", "Unauthorized", "Access Denied"} {
@@ -247,14 +247,14 @@ func TestWordsOfAValueDecideNothing(t *testing.T) {
 	assert.NotErrorIs(t, &threatconnect.APIError{StatusCode: 503, Message: "The tag already exists"}, threatconnect.ErrExists)
 }
 
-func TestAValueThatIsAWordOfTheMessageHidesNoSentinel(t *testing.T) {
+func TestValueWithinErrorMessageKeepsSentinel(t *testing.T) {
 	t.Parallel()
 	c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Failure","message":"The requested resource was not found"}`)}})
 	err := c.Tags.Remove(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 7}, "found")
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
 }
 
-func TestAnErrorMatchesByItsFields(t *testing.T) {
+func TestAPIErrorMatchesSentinelsByFields(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		e  threatconnect.APIError
@@ -281,8 +281,8 @@ func TestAnErrorMatchesByItsFields(t *testing.T) {
 	}
 }
 
-// TestAnErrorAboutALongValueIsCheap is not parallel because it measures the allocations of the process.
-func TestAnErrorAboutALongValueIsCheap(t *testing.T) {
+// TestErrorAboutLongValueAllocatesLittle is not parallel because it measures the allocations of the process.
+func TestErrorAboutLongValueAllocatesLittle(t *testing.T) {
 	const size = 500_000
 	text := strings.Repeat("evil ", size/5)
 	c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(400, "refused: "+text)}})
@@ -294,7 +294,7 @@ func TestAnErrorAboutALongValueIsCheap(t *testing.T) {
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(10*size), "memory for the growing body, and little more")
 }
 
-func FuzzErrorsAreFitToBeShown(f *testing.F) {
+func FuzzErrorTextIsSafeToPrint(f *testing.F) {
 	for _, s := range []string{"", "no", `{"message":"\u001b[0m"}`, "<html>", "\xff\xfe", `{"status":"Success","data":{"host":{}}}`, `{"message":"www.evil.example"}`} {
 		f.Add(400, s)
 		f.Add(200, s)
@@ -317,7 +317,7 @@ func FuzzErrorsAreFitToBeShown(f *testing.F) {
 	})
 }
 
-func TestIdentifiersThatAreNotSent(t *testing.T) {
+func TestInvalidIdentifiersAreRejected(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 	c := clientOf(t, s)
@@ -337,7 +337,7 @@ func TestIdentifiersThatAreNotSent(t *testing.T) {
 	assert.Zero(t, s.Count())
 }
 
-func TestAURLOf8KBIsSentAndFoundAgain(t *testing.T) {
+func TestURLOf8KBRoundTrips(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	c := srv.Client(threatconnect.WithOwner(batchOwner))

@@ -11,7 +11,7 @@ import (
 )
 
 // The table of pairs must match the endpoint table: no undocumented link, and none missing.
-func TestThePairsThatCanBeLinkedAreThoseOfTheEndpoints(t *testing.T) {
+func TestLinkablePairsMatchEndpoints(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]kind{"groups": kindGroup, "indicators": kindIndicator, "tasks": kindTask, "victims": kindVictim}
 	for _, method := range []string{"POST ", "DELETE "} {
@@ -40,7 +40,7 @@ func TestThePairsThatCanBeLinkedAreThoseOfTheEndpoints(t *testing.T) {
 	}
 }
 
-func TestEveryRefusedPairSaysWhatIsPossible(t *testing.T) {
+func TestRejectedPairErrorNamesAlternatives(t *testing.T) {
 	t.Parallel()
 	for _, a := range []kind{kindGroup, kindIndicator, kindTask, kindVictim, kindAttribute} {
 		for _, b := range []kind{kindGroup, kindIndicator, kindTask, kindVictim, kindAttribute} {
@@ -58,7 +58,7 @@ func TestEveryRefusedPairSaysWhatIsPossible(t *testing.T) {
 	}
 }
 
-func TestEveryWayBetweenIndicatorsIsOfferedAndTaken(t *testing.T) {
+func TestIndicatorAssociationTypesAreOfferedAndAccepted(t *testing.T) {
 	t.Parallel()
 	for _, e := range associationEnds {
 		for _, ends := range [][2]IndicatorType{{e.a, e.b}, {e.b, e.a}} {
@@ -76,7 +76,7 @@ func TestEveryWayBetweenIndicatorsIsOfferedAndTaken(t *testing.T) {
 
 // Both ends of an association must be recoverable from its path, whatever their values, and the
 // template must contain neither.
-func FuzzBothEndsStayApartInAPath(f *testing.F) {
+func FuzzAssociationPathEscaping(f *testing.F) {
 	f.Add("www.example.com", "http://a/b?c#d")
 	f.Add("..", "/")
 	f.Add("...", ".")
@@ -172,7 +172,7 @@ func TestParseAttackTag(t *testing.T) {
 	assert.Empty(t, AttackTag{}.String())
 }
 
-func TestAttackTacticsBothWays(t *testing.T) {
+func TestAttackTacticLookup(t *testing.T) {
 	t.Parallel()
 	tactics := AttackTactics()
 	seen := map[string]bool{"NDT": true}

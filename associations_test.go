@@ -151,7 +151,7 @@ func TestTwoIndicatorsAreLinkedReadAndUnlinked(t *testing.T) {
 	})
 }
 
-func TestAssociationsWithWhatIsNotThereAreErrors(t *testing.T) {
+func TestAssociationsWithMissingObjectsFail(t *testing.T) {
 	t.Parallel()
 	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
 		incident := seedGroup(t, srv, threatconnecttest.GroupRecord{Type: "Incident", Name: "Phish", Fields: map[string]string{"eventDate": "2026-01-02"}})
@@ -178,7 +178,7 @@ func TestAssociationsWithWhatIsNotThereAreErrors(t *testing.T) {
 	})
 }
 
-func TestAnIndicatorIsReadInEveryOwnerThatHasIt(t *testing.T) {
+func TestAcrossOwnersReadsEveryOwner(t *testing.T) {
 	t.Parallel()
 	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
 		for i, owner := range []string{"Example Organization", "Example Community", "Example Source"} {
@@ -218,7 +218,7 @@ func TestAnIndicatorIsReadInEveryOwnerThatHasIt(t *testing.T) {
 	})
 }
 
-func TestAnErrorInOneOwnerEndsTheReadOfAll(t *testing.T) {
+func TestAcrossOwnersStopsAtFirstError(t *testing.T) {
 	t.Parallel()
 	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		switch owner := req.URL.Query().Get("owner"); owner {
@@ -264,7 +264,7 @@ const (
 	relatedOwner = "?owner=Example%20Source"
 )
 
-func TestEveryLinkGoesWhereThePlatformHasIt(t *testing.T) {
+func TestLinkAndUnlinkPaths(t *testing.T) {
 	t.Parallel()
 	task, victim := threatconnect.TaskRef{ID: 11}, threatconnect.VictimRef{ID: 22}
 	for name, test := range map[string]struct {
@@ -296,7 +296,7 @@ func TestEveryLinkGoesWhereThePlatformHasIt(t *testing.T) {
 	}
 }
 
-func TestIndicatorsAreLinkedInAWay(t *testing.T) {
+func TestLinkIndicatorsByTypeAndAction(t *testing.T) {
 	t.Parallel()
 	c := owned(t,
 		wiretest.Want{Method: "POST", Target: "/v2/indicators/asns/ASN64500/associations/asnToCidr/indicators/cidrBlocks/192.0.2.0%2F24" + relatedOwner, Status: 201},
@@ -315,7 +315,7 @@ func TestIndicatorsAreLinkedInAWay(t *testing.T) {
 	require.NoError(t, a.Unlink(ctx, relatedASN, relatedCIDR))
 }
 
-func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
+func TestUnsupportedLinksAreRejectedUnsent(t *testing.T) {
 	t.Parallel()
 	c := owned(t)
 	a, ctx := c.Associations, t.Context()
@@ -386,7 +386,7 @@ func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
 // second returns the second of two results, an error.
 func second[T any](_ T, err error) error { return err }
 
-func TestBothEndsAreInTheOwnerThatEitherNames(t *testing.T) {
+func TestLinkUsesOwnerOfEitherEnd(t *testing.T) {
 	t.Parallel()
 	const target = "/v2/groups/threats/9/victims/22?owner=Example%20Community"
 	c := owned(t, wiretest.Want{Method: "POST", Target: target}, wiretest.Want{Method: "POST", Target: target})
@@ -396,7 +396,7 @@ func TestBothEndsAreInTheOwnerThatEitherNames(t *testing.T) {
 		threatconnect.VictimRef{ID: 22, Owner: "Example Community"}))
 }
 
-func TestALinkIsTriedAgainAndARefusedVictimIsExplained(t *testing.T) {
+func TestLinkRetriesAndExplainsRejectedVictim(t *testing.T) {
 	t.Parallel()
 	target := "/v2/groups/incidents/54321/victims/22" + relatedOwner
 	c := owned(t, wiretest.Want{Method: "POST", Target: target, Status: 502, Answer: "bad gateway"},
@@ -412,7 +412,7 @@ func TestALinkIsTriedAgainAndARefusedVictimIsExplained(t *testing.T) {
 	assert.NotContains(t, err.Error(), "victim", "the association has no victim")
 }
 
-func TestAssociationsAreReadAtTheirPaths(t *testing.T) {
+func TestAssociationReadPaths(t *testing.T) {
 	t.Parallel()
 	victim, task := threatconnect.VictimRef{ID: 22}, threatconnect.TaskRef{ID: 11}
 	type client = *threatconnect.Client
@@ -458,7 +458,7 @@ func TestAssociationsAreReadAtTheirPaths(t *testing.T) {
 	}
 }
 
-func TestOneAssociatedThingIsRead(t *testing.T) {
+func TestGetOneAssociatedObject(t *testing.T) {
 	t.Parallel()
 	c := owned(t,
 		wiretest.Want{Target: "/v2/victims/22/groups/incidents/54321" + relatedOwner, Answer: `{"status":"Success","data":{"incident":{"id":"54321","name":"Phish"}}}`},
@@ -490,7 +490,7 @@ func TestOneAssociatedThingIsRead(t *testing.T) {
 // typesPage is the request for the indicator types of the instance.
 const typesPage = "/v2/types/indicatorTypes?includeAdditional=true&resultLimit=500"
 
-func TestCustomIndicatorsAreReadInTheirOwnFields(t *testing.T) {
+func TestCustomIndicatorFieldsInRelatedLists(t *testing.T) {
 	t.Parallel()
 	list := `{"status":"Success","data":{"resultCount":1,"beacon":[{"id":9,"Net":"a b","Port":"443"}]}}`
 	c := owned(t,
@@ -516,7 +516,7 @@ func TestCustomIndicatorsAreReadInTheirOwnFields(t *testing.T) {
 }
 
 // The documentation shows the groups of a task under "task".
-func TestGroupsOfATaskCanComeAsTasks(t *testing.T) {
+func TestTaskGroupsUnderTaskKey(t *testing.T) {
 	t.Parallel()
 	c := owned(t, wiretest.Want{Target: "/v2/tasks/11/groups" + relatedPage,
 		Answer: `{"status":"Success","data":{"resultCount":1,"task":[{"id":"1","name":"Phish","type":"Incident"}]}}`})
@@ -527,7 +527,7 @@ func TestGroupsOfATaskCanComeAsTasks(t *testing.T) {
 }
 
 // The instance may not have a custom association type or action, so a 404 does not mean an empty list.
-func TestAWayThatThePackageDoesNotKnowIsNotTakenForEmpty(t *testing.T) {
+func TestUnknownAssociationTypeReturnsErrNotFound(t *testing.T) {
 	t.Parallel()
 	c := owned(t,
 		wiretest.Want{Target: "/v2/indicators/hosts/www.example.com/associations/seenWith/indicators" + relatedPage, Status: 404, Answer: relatedMissing},

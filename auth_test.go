@@ -23,7 +23,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-func TestSignaturesAreThoseOfOpenSSL(t *testing.T) {
+func TestSignaturesMatchOpenSSL(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1700000000, 999_999_999)
 	for _, v := range []struct{ secret, method, uri, want string }{
@@ -48,7 +48,7 @@ func TestSignaturesAreThoseOfOpenSSL(t *testing.T) {
 	assert.Equal(t, "1700000000", s.Sent[0].Header.Get("Timestamp"))
 }
 
-func TestTheSecondThatIsSignedIsTheOneThatIsSent(t *testing.T) {
+func TestSignedTimestampIsTheOneSent(t *testing.T) {
 	t.Parallel()
 	// The clock advances a second with every reading, so two readings per attempt would differ.
 	var n atomic.Int64
@@ -66,7 +66,7 @@ func TestTheSecondThatIsSignedIsTheOneThatIsSent(t *testing.T) {
 	}
 }
 
-func TestDamagedCredentialsAreRefused(t *testing.T) {
+func TestMalformedCredentialsAreRejected(t *testing.T) {
 	t.Parallel()
 	good := "s3cr3t$with!all`kinds'of\"signs and spaces\u00e9"
 	_, err := threatconnect.NewClient("https://tc.example", threatconnect.HMAC("01234", good))
@@ -100,7 +100,7 @@ func TestATokenNeedsNoTimestamp(t *testing.T) {
 	assert.NotContains(t, s.Sent[0].Header, "Timestamp")
 }
 
-func TestARefusedTokenIsTokenRefused(t *testing.T) {
+func TestRejectedTokenReturnsErrTokenRefused(t *testing.T) {
 	t.Parallel()
 	for message, want := range map[string]bool{"Unauthorized": true, `{"status":"Failure","message":"Unauthorized"}`: true, `{"status":"Failure","message":"The owner token is not Unauthorized"}`: false, "The requested host was not updated - access was denied": false} {
 		s := &wiretest.Steps{Do: steps{wiretest.Answer(401, message)}}
@@ -140,7 +140,7 @@ func (p *tokens) source(context.Context) (string, time.Time, error) {
 	return fmt.Sprintf("token-%d", n), time.Now().Add(time.Hour), nil
 }
 
-func TestATokenSourceIsAskedWhenATokenEnds(t *testing.T) {
+func TestTokenIsRefreshedOnExpiryAndRejection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &tokens{}
@@ -172,7 +172,7 @@ func TestATokenSourceIsAskedWhenATokenEnds(t *testing.T) {
 	})
 }
 
-func TestATokenIsKeptByThePlatformsClock(t *testing.T) {
+func TestTokenExpiryUsesPlatformClock(t *testing.T) {
 	t.Parallel()
 	const ahead = 2 * time.Hour // lead of this machine's clock
 	for name, tc := range map[string]struct {
@@ -205,7 +205,7 @@ func TestATokenIsKeptByThePlatformsClock(t *testing.T) {
 	}
 }
 
-func TestATokenSourceMayTakeLongerThanTheStallTimeout(t *testing.T) {
+func TestTokenSourceIsExemptFromStallTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &wiretest.Steps{Do: steps{func(req *http.Request) (*http.Response, error) { // the timeout starts here
@@ -229,7 +229,7 @@ func TestATokenSourceMayTakeLongerThanTheStallTimeout(t *testing.T) {
 	})
 }
 
-func TestATokenIsRenewedOnceACall(t *testing.T) {
+func TestTokenIsRenewedOncePerCall(t *testing.T) {
 	t.Parallel()
 	n := 0
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(401, "Unauthorized")}}
@@ -244,7 +244,7 @@ func TestATokenIsRenewedOnceACall(t *testing.T) {
 	assert.Equal(t, 2, n)
 }
 
-func TestATokenSourceThatFailsSendsNothing(t *testing.T) {
+func TestFailedTokenSourceSendsNothing(t *testing.T) {
 	t.Parallel()
 	vault := errors.New("vault is sealed")
 	for name, source := range map[string]func(context.Context) (string, time.Time, error){
@@ -270,7 +270,7 @@ func TestATokenSourceThatFailsSendsNothing(t *testing.T) {
 	}
 }
 
-func TestACallerStopsWaitingForATokenWhenItsContextEnds(t *testing.T) {
+func TestContextEndsWaitForToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(ctx context.Context) (string, time.Time, error) {
@@ -302,7 +302,7 @@ type closes struct {
 
 func (c *closes) Close() error { c.closed = true; return nil }
 
-func TestContentIsClosedWhenARequestCannotBeSigned(t *testing.T) {
+func TestContentIsClosedWhenSigningFails(t *testing.T) {
 	t.Parallel()
 	sealed := errors.New("sealed")
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, "{}")}}
@@ -345,7 +345,7 @@ func TestKeysRotateBetweenAttempts(t *testing.T) {
 	}
 }
 
-func TestAKeyStaysWithItsSigner(t *testing.T) {
+func TestSignerFuncSignsRequests(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"status":"Success","data":{"host":{"id":1,"hostName":"www.example.com"}}}`)}}
 	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.SignerFunc(func(_ context.Context, signed string) (string, string, error) {
@@ -360,7 +360,7 @@ func TestAKeyStaysWithItsSigner(t *testing.T) {
 	assert.Equal(t, signedWith(s.Sent[0], "access", "s3cr3t"), s.Sent[0].Header.Get("Authorization"))
 }
 
-func TestKeySourcesAndSignersThatFailSendNothing(t *testing.T) {
+func TestFailedKeySourceOrSignerSendsNothing(t *testing.T) {
 	t.Parallel()
 	vault := errors.New("vault is sealed")
 	mac := threatconnect.Sign("s3cr3t", "GET", "/", time.Unix(0, 0))
@@ -408,7 +408,7 @@ func TestKeySourcesAndSignersThatFailSendNothing(t *testing.T) {
 	}
 }
 
-func TestALateRefusalOfAnOldTokenKeepsTheNewOne(t *testing.T) {
+func TestLateRejectionOfOldTokenKeepsNewToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asked, sent atomic.Int32

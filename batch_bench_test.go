@@ -56,9 +56,9 @@ func (p *taker) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)), Request: req}, nil
 }
 
-// TestAnImportUsesAsMuchMemoryAsItsJobsNeed imports in jobs of up to the maximum size that the platform accepts.
+// TestImportAllocationsFollowItemSize imports in jobs of up to the maximum size that the platform accepts.
 // Allocations must be proportional to the size of the items.
-func TestAnImportUsesAsMuchMemoryAsItsJobsNeed(t *testing.T) { // not in parallel: it measures memory
+func TestImportAllocationsFollowItemSize(t *testing.T) { // not in parallel: it measures memory
 	job := scaletest.Size(25_000) // items
 	huge := scaletest.Size(20 << 20)
 	text := strings.Repeat("x", huge)
@@ -138,8 +138,8 @@ func BenchmarkBatchWriter(b *testing.B) {
 	}
 }
 
-// TestAddedItemsAllocateNothing adds items after full jobs, so that the buffers already have the size of a job.
-func TestAddedItemsAllocateNothing(t *testing.T) { // not in parallel: it counts allocations
+// TestAddDoesNotAllocate adds items after full jobs, so that the buffers already have the size of a job.
+func TestAddDoesNotAllocate(t *testing.T) { // not in parallel: it counts allocations
 	for name, spool := range map[string]threatconnect.Spool{"without a spool": nil, "with a spool": newMemSpool()} {
 		t.Run(name, func(t *testing.T) {
 			var platform acceptor

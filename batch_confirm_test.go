@@ -44,8 +44,8 @@ func completed(counts, errorList string) http.RoundTripper {
 	})
 }
 
-// TestOnlyWhatThePlatformConfirmsHasSucceeded has completed jobs that have processed nothing, or less than was uploaded.
-func TestOnlyWhatThePlatformConfirmsHasSucceeded(t *testing.T) {
+// TestOnlyConfirmedItemsCountAsSucceeded has completed jobs that have processed nothing, or less than was uploaded.
+func TestOnlyConfirmedItemsCountAsSucceeded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		counts, errors string
@@ -85,8 +85,8 @@ func TestOnlyWhatThePlatformConfirmsHasSucceeded(t *testing.T) {
 	}
 }
 
-// TestSeveralErrorsOfAnItemAreOneFailure has an item for which the platform lists and counts three errors.
-func TestSeveralErrorsOfAnItemAreOneFailure(t *testing.T) {
+// TestItemWithSeveralErrorsCountsAsOneFailure has an item for which the platform lists and counts three errors.
+func TestItemWithSeveralErrorsCountsAsOneFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		entry := `{"errorReason":"Error (0x1007): the group was not found","errorSource":{"type":"Host","summary":"h7.example"}}`
@@ -124,7 +124,7 @@ func resumed(t *testing.T, change func(*threatconnecttest.Server, *threatconnect
 	}
 }
 
-func TestAResumedImportKnowsMoreGroups(t *testing.T) {
+func TestResumeAcceptsMoreKnownGroups(t *testing.T) {
 	t.Parallel()
 	known := 0
 	resumed(t, func(srv *threatconnecttest.Server, cfg *threatconnect.BatchConfig) {
@@ -138,12 +138,12 @@ func TestAResumedImportKnowsMoreGroups(t *testing.T) {
 	assert.Greater(t, known, 5)
 }
 
-func TestAResumedImportHaltsOnErrorsFromNowOn(t *testing.T) {
+func TestResumeAcceptsHaltOnError(t *testing.T) {
 	t.Parallel()
 	resumed(t, func(_ *threatconnecttest.Server, cfg *threatconnect.BatchConfig) { cfg.HaltOnError = true })
 }
 
-func TestFlushKeepsAssociationsOfGroupsThatComeLater(t *testing.T) {
+func TestFlushSendsAssociationsOnceGroupsArrive(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
@@ -161,7 +161,7 @@ func TestFlushKeepsAssociationsOfGroupsThatComeLater(t *testing.T) {
 	assert.Equal(t, []string{"x-1"}, h.Groups)
 }
 
-func TestAWriterThatOnlyFlushesDoesNotFillItsSpool(t *testing.T) {
+func TestRepeatedFlushesDoNotFillSpool(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	spool := newMemSpool()
@@ -178,9 +178,9 @@ func TestAWriterThatOnlyFlushesDoesNotFillItsSpool(t *testing.T) {
 	assert.Equal(t, 200, srv.Counts(batchOwner).Indicators)
 }
 
-// TestAnErrorOfAnImportIsNotThatOfAnItem checks that errors.As and errors.Is match the error that ended the import, not
+// TestBatchErrorDoesNotUnwrapToItemErrors checks that errors.As and errors.Is match the error that ended the import, not
 // an arbitrary one of its items.
-func TestAnErrorOfAnImportIsNotThatOfAnItem(t *testing.T) {
+func TestBatchErrorDoesNotUnwrapToItemErrors(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	bad := batchHost(1)
@@ -201,9 +201,9 @@ func TestAnErrorOfAnImportIsNotThatOfAnItem(t *testing.T) {
 	}
 }
 
-// TestADamagedRecordRepeatsNothing checks that a damaged or missing record causes no item to be sent twice. The
+// TestDamagedRecordRepeatsNoItem checks that a damaged or missing record causes no item to be sent twice. The
 // exception is the newest record: its loss cannot be detected.
-func TestADamagedRecordRepeatsNothing(t *testing.T) {
+func TestDamagedRecordRepeatsNoItem(t *testing.T) {
 	t.Parallel()
 	items := feed(40)
 	for what, damage := range damages() {
@@ -224,8 +224,8 @@ func TestADamagedRecordRepeatsNothing(t *testing.T) {
 	}
 }
 
-// TestAnImportTakesAsLongAsThePlatform imports in jobs whose durations vary by 20 percent, one at a time.
-func TestAnImportTakesAsLongAsThePlatform(t *testing.T) {
+// TestImportTimeStaysNearPlatformTime imports in jobs whose durations vary by 20 percent, one at a time.
+func TestImportTimeStaysNearPlatformTime(t *testing.T) {
 	t.Parallel()
 	for duration, most := range map[time.Duration]float64{
 		500 * time.Millisecond: 1.30, 2 * time.Second: 1.12, 5 * time.Second: 1.12, 8 * time.Second: 1.12,
@@ -272,8 +272,8 @@ func TestAnImportTakesAsLongAsThePlatform(t *testing.T) {
 	}
 }
 
-// TestWhatHasSucceededIsOnThePlatform runs imports whose error lists are sometimes lost or do not name the items.
-func TestWhatHasSucceededIsOnThePlatform(t *testing.T) {
+// TestSucceededItemsAreOnPlatform runs imports whose error lists are sometimes lost or do not name the items.
+func TestSucceededItemsAreOnPlatform(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(200)) {
 		importWithRefusals(t, 1000+seed, func(t *testing.T, stats threatconnect.BatchStats, whole int64) {
@@ -283,7 +283,7 @@ func TestWhatHasSucceededIsOnThePlatform(t *testing.T) {
 }
 
 // The writer uses the counts of a job to find items, so invalid counts must not reach it.
-func TestCountsOfJobsAreCounts(t *testing.T) {
+func TestStatusRejectsInvalidCounts(t *testing.T) {
 	t.Parallel()
 	keys := []string{"successCount", "errorCount", "unprocessCount", "unprocessedCount", "successIndicatorCount", "errorIndicatorCount",
 		"successGroupCount", "errorGroupCount", "successAssociationCount", "errorAssociationCount"}

@@ -66,7 +66,7 @@ func indicatorOf(kind uint8, values ...string) (ind tc.Indicator, summary string
 
 // An item must be accepted exactly if the rules accept each of its texts, and must be encoded in the form that they
 // prescribe.
-func FuzzEncoderAgreesWithTheChecks(f *testing.F) {
+func FuzzEncoderMatchesValidation(f *testing.F) {
 	f.Add("node-1.feed.example", " tag ", "Description", "text", "x-1", uint8(3))
 	f.Add("https://A.example:080/é?\"", "\x7f", "Source", "\u2028", "\u0085", uint8(4))
 	f.Add("https://u:p@[::1]:1/", "", "a", "", " ", uint8(4))
@@ -128,7 +128,7 @@ func (o object) list(key string, v ...object) {
 }
 
 // An item must be encoded with every field that is set and nothing else. Its links must be encoded with it.
-func FuzzWhatIsEncodedIsTheItem(f *testing.F) {
+func FuzzEncodingPreservesItem(f *testing.F) {
 	f.Add("a.example", "text", "x-1", "tag", int64(1772323200), 3.5, uint8(3), uint16(0xffff))
 	f.Add("\"", "\\\u2028", "\x00", "\xff", int64(1<<40), -1.0, uint8(1), uint16(0))
 	f.Add("a : b", " ", "", "}]", int64(-1<<40), 5.0, uint8(12), uint16(0xaaaa))
@@ -298,7 +298,7 @@ func ofType(want object, g tc.Group, value, words, tag string, at time.Time, all
 	}
 }
 
-func TestABlankIndicatorOfACustomTypeIsRefused(t *testing.T) {
+func TestBlankCustomIndicatorIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"", " ", "\u00a0"} {
 		_, err := encode(t, appendConfig(), tc.NewCustomIndicator("Wallet", value))
@@ -306,7 +306,7 @@ func TestABlankIndicatorOfACustomTypeIsRefused(t *testing.T) {
 	}
 }
 
-func TestTextThatIsNotUTF8IsBlamedOnWhatHoldsIt(t *testing.T) {
+func TestInvalidUTF8ErrorNamesField(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*tc.IndicatorMeta)

@@ -163,7 +163,7 @@ func equalJSON(t testing.TB, want, got string) {
 	require.Equal(t, members(t, want), members(t, got))
 }
 
-func TestItemsAreWrittenAsThePlatformReadsThem(t *testing.T) {
+func TestBatchItemEncoding(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 1, 2, 3, 0, time.FixedZone("", 5*3600))
 	meta := tc.IndicatorMeta{
@@ -233,7 +233,7 @@ func TestItemsAreWrittenAsThePlatformReadsThem(t *testing.T) {
 	}
 }
 
-func TestGroupsAreWrittenAsThePlatformReadsThem(t *testing.T) {
+func TestBatchGroupEncoding(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 1, 2, 3, 0, time.UTC)
 	const day = `"2026-03-01T01:02:03Z"`
@@ -287,7 +287,7 @@ func TestGroupsAreWrittenAsThePlatformReadsThem(t *testing.T) {
 	}
 }
 
-func TestAnItemIsTheSameHoweverOftenItIsWritten(t *testing.T) {
+func TestEncodingIsRepeatable(t *testing.T) {
 	t.Parallel()
 	f := tc.NewFile("d41d8cd98f00b204e9800998ecf8427e")
 	f.Occurrences = []tc.FileOccurrence{{FileName: "a.exe"}, {Path: "/tmp"}}
@@ -308,7 +308,7 @@ func TestAnItemIsTheSameHoweverOftenItIsWritten(t *testing.T) {
 	}
 }
 
-func TestDeletionNamesAnIndicatorAndNothingMore(t *testing.T) {
+func TestDeleteEncodesOnlyTypeAndSummary(t *testing.T) {
 	t.Parallel()
 	h := tc.NewHost("a.example")
 	h.Rating, h.Tags, h.GroupXIDs, h.DNSActive = new(3.0), []tc.Tag{{Name: "t"}}, []string{"x-1"}, new(true)
@@ -317,7 +317,7 @@ func TestDeletionNamesAnIndicatorAndNothingMore(t *testing.T) {
 	assert.Empty(t, links)
 }
 
-func TestItemsThatCannotBeImportedAreRefused(t *testing.T) {
+func TestAddRejectsInvalidItems(t *testing.T) {
 	t.Parallel()
 	var platform acceptor
 	client, err := tc.NewClient(batchBase, tc.Token("token"), tc.WithTransport(&platform))

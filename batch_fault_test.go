@@ -119,7 +119,7 @@ func TestFaultsNeitherLoseNorRepeatItems(t *testing.T) {
 	t.Logf("%d faults struck, in %d imports of 220 items", struck, imports)
 }
 
-func TestReferencesHoldWithoutFaults(t *testing.T) {
+func TestReferencesToLaterGroupsAreImported(t *testing.T) {
 	t.Parallel()
 	for _, concurrency := range []int{1, 2, 4} {
 		synctest.Test(t, func(t *testing.T) {
@@ -300,7 +300,7 @@ func killSeeded(t *testing.T, seed uint64, killed *atomic.Int64) {
 
 // A server that invents counts must not make the writer panic, hang or lose an item: the stats
 // include every item with its known outcome.
-func TestCountsThatAreMadeUp(t *testing.T) {
+func TestBogusJobCountsLoseNoItem(t *testing.T) {
 	t.Parallel()
 	count := regexp.MustCompile(`("\w+Count":)\d+`)
 	for _, lie := range []string{"-1", "-100", "1", "1000000", "2147483647", "2147483648", "9223372036854775807", "1.5", `"x"`, "null", "{}"} {
@@ -486,7 +486,7 @@ func importWithRefusals(t *testing.T, seed uint64, check func(t *testing.T, stat
 	})
 }
 
-func TestNoItemIsNamedThatWasNotRefused(t *testing.T) {
+func TestOnlyRejectedItemsAreReported(t *testing.T) {
 	t.Parallel()
 	failed := int64(0)
 	for seed := uint64(0); seed < scaletest.N(uint64(200)) && !t.Failed(); seed++ {

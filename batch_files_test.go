@@ -52,7 +52,7 @@ func uploads(srv *threatconnecttest.Server) (all []string) {
 	return all
 }
 
-func TestContentsFollowTheirGroups(t *testing.T) {
+func TestContentsAreUploadedAfterGroups(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -78,7 +78,7 @@ func TestContentsFollowTheirGroups(t *testing.T) {
 	assert.EqualValues(t, 4, w.Stats().Total().Added, "contents are not items")
 }
 
-func TestContentsThatExistAreReplaced(t *testing.T) {
+func TestExistingContentsAreReplaced(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithoutUpdateIfExists())
 	for _, text := range []string{"first", "second"} {
@@ -91,7 +91,7 @@ func TestContentsThatExistAreReplaced(t *testing.T) {
 	assert.Equal(t, "PUT documents/d-1/upload 200", uploads(srv)[2])
 }
 
-func TestContentsThatFailAreToldOneByOne(t *testing.T) {
+func TestFailedContentsAreReportedPerItem(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
@@ -126,7 +126,7 @@ func TestContentsThatFailAreToldOneByOne(t *testing.T) {
 	assert.Equal(t, "fifth", contentOf(t, srv, "d-5"), "the other contents are uploaded")
 }
 
-func TestContentsOfRefusedGroupsAreNotUploaded(t *testing.T) {
+func TestContentsOfRejectedGroupsAreNotUploaded(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	p := &poisoning{srv: srv}
@@ -143,7 +143,7 @@ func TestContentsOfRefusedGroupsAreNotUploaded(t *testing.T) {
 	assert.Equal(t, []string{"POST documents/d-2/upload 200"}, uploads(srv))
 }
 
-func TestContentsAreUploadedWhenAnIndicatorIsCalledLikeTheirGroup(t *testing.T) {
+func TestContentUploadIgnoresIndicatorOfSameName(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
@@ -156,7 +156,7 @@ func TestContentsAreUploadedWhenAnIndicatorIsCalledLikeTheirGroup(t *testing.T) 
 	assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, w.Stats().Contents)
 }
 
-func TestContentsAreTriedAgainWhenTheyCanBeOpenedAgain(t *testing.T) {
+func TestReopenableContentUploadIsRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
@@ -174,7 +174,7 @@ func TestContentsAreTriedAgainWhenTheyCanBeOpenedAgain(t *testing.T) {
 	})
 }
 
-func TestGroupContentRefusesWhatHasNone(t *testing.T) {
+func TestInvalidGroupContentIsRejected(t *testing.T) {
 	t.Parallel()
 	content := threatconnect.BytesContent([]byte("x"))
 	digits := batchDocument("123")
@@ -200,7 +200,7 @@ func TestGroupContentRefusesWhatHasNone(t *testing.T) {
 	require.NoError(t, w.Close(t.Context()))
 }
 
-func TestContentsSurviveTheirProcess(t *testing.T) {
+func TestContentUploadResumesAfterCrashAtEveryMoment(t *testing.T) {
 	t.Parallel()
 	const documents = 5
 	for moment := 0; ; moment += max(1, scaletest.Stride()/5) {
@@ -247,9 +247,9 @@ func TestContentsSurviveTheirProcess(t *testing.T) {
 	}
 }
 
-// TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess has a group that makes the platform give up its
+// TestResumeSkipsContentsOfRejectedGroups has a group that makes the platform give up its
 // job, in a process that dies at each moment in turn.
-func TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess(t *testing.T) {
+func TestResumeSkipsContentsOfRejectedGroups(t *testing.T) {
 	t.Parallel()
 	bad := batchDocument("d-1")
 	bad.FileName = "poison"
@@ -284,7 +284,7 @@ func TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess(t *testing.T) {
 	}
 }
 
-func TestContentsOfAnEarlierProcessNeedToBeOpenedAgain(t *testing.T) {
+func TestResumeNeedsOpenContentForUploads(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -296,7 +296,7 @@ func TestContentsOfAnEarlierProcessNeedToBeOpenedAgain(t *testing.T) {
 	assert.ErrorContains(t, err, "OpenContent")
 }
 
-func TestContentsGoThroughMerging(t *testing.T) {
+func TestMergeItemsKeepsGroupContent(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	first, second := batchDocument("d-1"), batchDocument("d-1")

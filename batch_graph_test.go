@@ -166,7 +166,7 @@ func (a *associations) RoundTrip(req *http.Request) (*http.Response, error) {
 	return a.srv.RoundTrip(req)
 }
 
-func TestRandomGraphsHold(t *testing.T) {
+func TestRandomGraphsAreImportedCompletely(t *testing.T) {
 	t.Parallel()
 	duplicates := int64(0)
 	for seed := range scaletest.N(uint64(40)) {
@@ -206,7 +206,7 @@ func TestRandomGraphsHold(t *testing.T) {
 
 // Exclusions must not affect other items: these are imported, no link dangles, and the counts add up,
 // even if the process dies and another one resumes.
-func TestRandomGraphsHoldWithoutWhatIsExcluded(t *testing.T) {
+func TestRandomGraphsWithExclusionsAreImported(t *testing.T) {
 	t.Parallel()
 	total, deaths := int64(0), 0
 	for seed := range scaletest.N(uint64(40)) {
@@ -279,7 +279,7 @@ func TestRandomGraphsHoldWithoutWhatIsExcluded(t *testing.T) {
 	assert.Positive(t, deaths)
 }
 
-func TestIndicatorsCarryTheGroupsOfTheirFileThatListThem(t *testing.T) {
+func TestIndicatorsCarryGroupsThatListThem(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(20)) {
 		synctest.Test(t, func(t *testing.T) {
@@ -318,9 +318,9 @@ func TestIndicatorsCarryTheGroupsOfTheirFileThatListThem(t *testing.T) {
 	}
 }
 
-// TestHeldAssociationsAreKeptBeyondMemory imports more associations than the writer keeps in memory. They are sent at
+// TestDeferredAssociationsAreKeptBeyondMemory imports more associations than the writer keeps in memory. They are sent at
 // the end, and the first flush is canceled midway.
-func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel: it measures memory
+func TestDeferredAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel: it measures memory
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	t.Setenv("TMP", dir)
@@ -368,7 +368,7 @@ func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel:
 	assert.Empty(t, left, "no file is left behind")
 }
 
-func TestAssociationsThatSayTheSameAreSentOnce(t *testing.T) {
+func TestDuplicateAssociationsAreSentOnce(t *testing.T) {
 	t.Parallel()
 	host := func(id int64) threatconnect.AssociationEnd {
 		return threatconnect.AssociationEnd{Indicator: threatconnect.TypeHost, ID: id}
@@ -409,7 +409,7 @@ func TestAssociationsThatSayTheSameAreSentOnce(t *testing.T) {
 	}
 }
 
-func TestAnEndThatIsTooLongIsRefusedAlone(t *testing.T) {
+func TestOverlongAssociationEndIsRejectedAlone(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
@@ -430,9 +430,9 @@ func TestAnEndThatIsTooLongIsRefusedAlone(t *testing.T) {
 	assert.EqualValues(t, 1, w.Stats().Indicators.Succeeded, "the rest is imported")
 }
 
-// TestAFlushThatCannotKeepWhatWaitsEndsTheImport removes the directory for temporary files after the writer holds
+// TestFlushFailureEndsImport removes the directory for temporary files after the writer holds
 // more associations than fit in memory.
-func TestAFlushThatCannotKeepWhatWaitsEndsTheImport(t *testing.T) {
+func TestFlushFailureEndsImport(t *testing.T) {
 	temporary := os.TempDir()
 	setTemporary := func(dir string) {
 		t.Setenv("TMPDIR", dir)

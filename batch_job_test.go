@@ -42,7 +42,7 @@ func isUpload(req *http.Request) bool {
 	return req.Header.Get("Content-Type") == "application/octet-stream"
 }
 
-func TestAnUploadThatHasArrivedIsNotSentAgain(t *testing.T) {
+func TestArrivedUploadIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault   threatconnecttest.Fault
@@ -81,7 +81,7 @@ func TestAnUploadThatHasArrivedIsNotSentAgain(t *testing.T) {
 	}
 }
 
-func TestARefusedSecondUploadMeansThatTheFirstArrivedAfterAll(t *testing.T) {
+func TestRejectedSecondUploadMeansFirstArrived(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
@@ -111,7 +111,7 @@ func TestARefusedSecondUploadMeansThatTheFirstArrivedAfterAll(t *testing.T) {
 	})
 }
 
-func TestAJobThatIsGoneIsMadeAnewOnlyWhenNothingCanHaveBeenProcessed(t *testing.T) {
+func TestLostJobIsRecreatedOnlyIfUnprocessed(t *testing.T) {
 	t.Parallel()
 	for name, unclear := range map[string]bool{"its upload was refused": false, "its upload has an unknown outcome": true} {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestAJobThatIsGoneIsMadeAnewOnlyWhenNothingCanHaveBeenProcessed(t *testing.
 	}
 }
 
-func TestAJobThatDoesNotEndIsNamed(t *testing.T) {
+func TestWaitTimeoutNamesJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(1000*time.Hour))
@@ -159,7 +159,7 @@ func TestAJobThatDoesNotEndIsNamed(t *testing.T) {
 	})
 }
 
-func TestAnOutageIsSatOut(t *testing.T) {
+func TestImportWaitsOutOutage(t *testing.T) {
 	t.Parallel()
 	for name, route := range map[string]string{"of everything": "", "while the file is uploaded": "/v2/batch/{id}"} {
 		t.Run(name, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestAnOutageIsSatOut(t *testing.T) {
 	}
 }
 
-func TestAnOutageWithoutEndEndsTheImport(t *testing.T) {
+func TestPermanentOutageEndsImport(t *testing.T) {
 	t.Parallel()
 	for name, uploads := range map[string]bool{"of everything": false, "of uploads": true} {
 		t.Run(name, func(t *testing.T) {
@@ -218,9 +218,9 @@ func TestAWrongBaseURLFailsAtOnce(t *testing.T) {
 	})
 }
 
-// TestJobsAreLookedAtLessAndLessOften counts the status requests for jobs of different durations and measures the delay
+// TestPollingBacksOff counts the status requests for jobs of different durations and measures the delay
 // until their completion is noticed. The experience from one job must not make the next one worse.
-func TestJobsAreLookedAtLessAndLessOften(t *testing.T) {
+func TestPollingBacksOff(t *testing.T) {
 	t.Parallel()
 	for _, duration := range []time.Duration{time.Second, 10 * time.Second, time.Minute, 10 * time.Minute} {
 		t.Run(duration.String(), func(t *testing.T) {
@@ -254,7 +254,7 @@ func TestJobsAreLookedAtLessAndLessOften(t *testing.T) {
 	}
 }
 
-func TestEventsTellTheStepsOfAJob(t *testing.T) {
+func TestEventsReportJobPhases(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	var phases []threatconnect.BatchPhase
@@ -276,7 +276,7 @@ func TestEventsTellTheStepsOfAJob(t *testing.T) {
 	assert.Equal(t, []threatconnect.BatchPhase{threatconnect.BatchQueued, threatconnect.BatchCreated, threatconnect.BatchUploaded, threatconnect.BatchCompleted}, phases)
 }
 
-func TestDeletionTakesOutWhatIsNamed(t *testing.T) {
+func TestBatchDeleteRemovesListedItems(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	items := func(yield func(threatconnect.BatchItem, error) bool) {
@@ -336,8 +336,8 @@ func (p *poisoning) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// TestPoisonousItemsAreFoundAndTheRestGoesIn has a few hosts that make the platform give up their job.
-func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
+// TestPoisonItemsAreIsolatedAndRestImported has a few hosts that make the platform give up their job.
+func TestPoisonItemsAreIsolatedAndRestImported(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		hide    string
@@ -400,7 +400,7 @@ func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
 	}
 }
 
-func TestPoisonWithoutEndIsNotChasedWithoutEnd(t *testing.T) {
+func TestPoisonItemSearchIsLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &poisoning{srv: threatconnecttest.NewT(t)}
@@ -420,7 +420,7 @@ func TestPoisonWithoutEndIsNotChasedWithoutEnd(t *testing.T) {
 	})
 }
 
-func TestPoisonHaltsAnImportThatHaltsOnErrors(t *testing.T) {
+func TestPoisonItemHaltsImportWithHaltOnError(t *testing.T) {
 	t.Parallel()
 	p := &poisoning{srv: threatconnecttest.NewT(t)}
 	cfg := appendConfig()
@@ -440,9 +440,9 @@ func TestPoisonHaltsAnImportThatHaltsOnErrors(t *testing.T) {
 	assert.Equal(t, threatconnect.BatchCounts{Added: 5, Succeeded: 2, Failed: 1, Unprocessed: 2}, w.Stats().Indicators)
 }
 
-// TestPoisonThatNobodyCanNameIsBlamedOnNobody has a platform that gives up a job before it
+// TestUnidentifiedPoisonItemBlamesNoItem has a platform that gives up a job before it
 // processes any item, and does not name the cause.
-func TestPoisonThatNobodyCanNameIsBlamedOnNobody(t *testing.T) {
+func TestUnidentifiedPoisonItemBlamesNoItem(t *testing.T) {
 	t.Parallel()
 	p := &poisoning{srv: threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), atStart: true,
 		hide: regexp.MustCompile(`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`)}
@@ -463,8 +463,8 @@ func TestPoisonThatNobodyCanNameIsBlamedOnNobody(t *testing.T) {
 	assert.Equal(t, threatconnect.BatchCounts{Added: 3, Unprocessed: 3}, w.Stats().Indicators)
 }
 
-// TestErrorsThatNameNobodyStayErrorsWhenAJobIsGivenUp has an error that names no item before one that ends the job.
-func TestErrorsThatNameNobodyStayErrorsWhenAJobIsGivenUp(t *testing.T) {
+// TestAbandonedJobKeepsUnattributedErrors has an error that names no item before one that ends the job.
+func TestAbandonedJobKeepsUnattributedErrors(t *testing.T) {
 	t.Parallel()
 	p := &poisoning{srv: threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), hide: regexp.MustCompile(`h2\.example`)}
 	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), appendConfig())

@@ -18,7 +18,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-func TestJobsWaitForWhatTheyReferToAndForNothingElse(t *testing.T) {
+func TestJobsWaitOnlyForReferencedJobs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		items []threatconnect.BatchItem
@@ -50,7 +50,7 @@ func TestJobsWaitForWhatTheyReferToAndForNothingElse(t *testing.T) {
 	}
 }
 
-func TestFlushSendsWhatCanBeSent(t *testing.T) {
+func TestFlushDefersUnresolvedReferences(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
@@ -69,7 +69,7 @@ func TestFlushSendsWhatCanBeSent(t *testing.T) {
 	assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, w.Stats().Links, "the other reference is in the item")
 }
 
-func TestWhatWaitsIsSentAfterTheFlushInterval(t *testing.T) {
+func TestFlushIntervalSendsPendingItems(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Second))
@@ -107,8 +107,8 @@ func TestWhatWaitsIsSentAfterTheFlushInterval(t *testing.T) {
 	})
 }
 
-// TestFlushAfterAResumeSendsWhatCanBeSent has references of an earlier process that wait for groups.
-func TestFlushAfterAResumeSendsWhatCanBeSent(t *testing.T) {
+// TestFlushAfterResumeSendsResolvedReferences has references of an earlier process that wait for groups.
+func TestFlushAfterResumeSendsResolvedReferences(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -137,7 +137,7 @@ func TestFlushAfterAResumeSendsWhatCanBeSent(t *testing.T) {
 	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, w.Stats().Links)
 }
 
-func TestAnErrorFileThatBreaksOffIsReadOn(t *testing.T) {
+func TestErrorFileReadResumesAfterBreak(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile))
@@ -157,7 +157,7 @@ func TestAnErrorFileThatBreaksOffIsReadOn(t *testing.T) {
 	})
 }
 
-func TestErrorsThatThePlatformDoesNotListAreCounted(t *testing.T) {
+func TestUnlistedErrorsAreCounted(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
@@ -175,7 +175,7 @@ func TestErrorsThatThePlatformDoesNotListAreCounted(t *testing.T) {
 	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 1, Failed: 1}, w.Stats().Indicators)
 }
 
-func TestEventsTellHowFastAnImportIs(t *testing.T) {
+func TestEventsReportImportRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(10*time.Second))
@@ -209,7 +209,7 @@ func TestEventsTellHowFastAnImportIs(t *testing.T) {
 	})
 }
 
-func TestJobsAreLookedAtAccordingToTheirSize(t *testing.T) {
+func TestPollingAdaptsToJobSize(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(30*time.Second))
@@ -229,7 +229,7 @@ func TestJobsAreLookedAtAccordingToTheirSize(t *testing.T) {
 	})
 }
 
-func TestTheRateIsThatOfTheProcess(t *testing.T) {
+func TestRateCountsOnlyThisProcess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(10*time.Second))
@@ -275,8 +275,8 @@ func TestAnItemIsSentAfterTheFlushInterval(t *testing.T) {
 	})
 }
 
-// TestTheWatermarkPassesOnlyWhatIsFinal checks the watermark after each step of an import.
-func TestTheWatermarkPassesOnlyWhatIsFinal(t *testing.T) {
+// TestWatermarkPassesOnlyFinalItems checks the watermark after each step of an import.
+func TestWatermarkPassesOnlyFinalItems(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -308,7 +308,7 @@ func TestTheWatermarkPassesOnlyWhatIsFinal(t *testing.T) {
 	require.Equal(t, []string{"2 Host h2.example: 0x2001"}, failures(t, w.Close(t.Context())))
 }
 
-func TestTheWatermarkStopsAtAnItemThatWasNotProcessed(t *testing.T) {
+func TestWatermarkStopsAtUnprocessedItem(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -323,7 +323,7 @@ func TestTheWatermarkStopsAtAnItemThatWasNotProcessed(t *testing.T) {
 	assert.EqualValues(t, 1, w.Stats().Indicators.Unprocessed)
 }
 
-func TestStatsArePrintedInALine(t *testing.T) {
+func TestBatchStatsString(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "no items; jobs 0, bytes 0", threatconnect.BatchStats{}.String())
 	s := threatconnect.BatchStats{

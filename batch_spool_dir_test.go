@@ -45,7 +45,7 @@ func leftIn(t *testing.T, dir string) []string {
 	return names
 }
 
-func TestDirSpoolIsForItsUserOnly(t *testing.T) {
+func TestDirSpoolPermissions(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "spool")
 	leftIn(t, dir)
@@ -64,7 +64,7 @@ func TestDirSpoolIsForItsUserOnly(t *testing.T) {
 	}
 }
 
-func TestDirSpoolLeavesAloneWhatIsNotItsOwn(t *testing.T) {
+func TestDirSpoolKeepsForeignFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	foreign := []string{"notes.txt", ".hidden", "UPPER", "0", "-", "a.bak", "x.tmp"}
@@ -91,8 +91,8 @@ func TestDirSpoolLeavesAloneWhatIsNotItsOwn(t *testing.T) {
 	}
 }
 
-// TestDirSpoolDoesNotFollowLinks has symbolic links in place of records and of their temporary files.
-func TestDirSpoolDoesNotFollowLinks(t *testing.T) {
+// TestDirSpoolDoesNotFollowSymlinks has symbolic links in place of records and of their temporary files.
+func TestDirSpoolDoesNotFollowSymlinks(t *testing.T) {
 	t.Parallel()
 	for n, name := range leftIn(t, t.TempDir()) {
 		if n%damageStride() != 0 {
@@ -130,7 +130,7 @@ func TestDirSpoolDoesNotFollowLinks(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatCannotBeUsedIsAClearError(t *testing.T) {
+func TestUnusableSpoolDirectoryReturnsErrSpool(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
@@ -152,8 +152,8 @@ func TestADirectoryThatCannotBeUsedIsAClearError(t *testing.T) {
 	}
 }
 
-// TestAFullDiskIsAClearError runs a real process with a limit on the size of its files.
-func TestAFullDiskIsAClearError(t *testing.T) {
+// TestFullDiskEndsImportWithSpoolError runs a real process with a limit on the size of its files.
+func TestFullDiskEndsImportWithSpoolError(t *testing.T) {
 	t.Parallel()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -187,7 +187,7 @@ func TestAFullDiskIsAClearError(t *testing.T) {
 	checkFeed(t, srv, killedHosts)
 }
 
-func TestAnImportLeavesOneFile(t *testing.T) {
+func TestFinishedImportLeavesOneSpoolFile(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	dir := t.TempDir()
@@ -212,7 +212,7 @@ func TestDirSpool(t *testing.T) {
 	})
 }
 
-func TestDirSpoolKeepsItsDirectory(t *testing.T) {
+func TestDirSpoolIgnoresLaterChdir(t *testing.T) {
 	top := t.TempDir()
 	t.Chdir(top)
 	spool := threatconnect.NewDirSpool("spool")

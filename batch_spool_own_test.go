@@ -17,7 +17,7 @@ import (
 
 // Write access to a spool controls the import. A directory or record that other users own or can write to must be
 // rejected before anything is sent. Only root can test the case of another owner.
-func TestThreatSpoolsOfOthersAreRefused(t *testing.T) {
+func TestThreatSpoolWritableByOthersIsRejected(t *testing.T) {
 	t.Parallel()
 	const nobody = 64_123
 	for name, c := range map[string]struct {

@@ -171,7 +171,7 @@ func feed(hosts int) []threatconnect.BatchItem {
 	return items
 }
 
-func TestAnImportSurvivesItsProcessAtEveryMoment(t *testing.T) {
+func TestImportResumesAfterCrashAtEveryMoment(t *testing.T) {
 	t.Parallel()
 	const hosts = 40
 	items := feed(hosts)
@@ -250,7 +250,7 @@ func checkFeedStats(t *testing.T, stats threatconnect.BatchStats, err error, hos
 	}
 }
 
-func TestAnImportSurvivesManyDeathsAndFaults(t *testing.T) {
+func TestImportResumesAfterManyCrashesAndFaults(t *testing.T) {
 	t.Parallel()
 	const hosts = 100
 	items := feed(hosts)
@@ -302,9 +302,9 @@ func interrupt(t *testing.T, srv *threatconnecttest.Server, cfg threatconnect.Ba
 	require.True(t, d.dead)
 }
 
-// TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool checks that an import first finishes the items of the previous
+// TestChangedFeedIsImportedAfterSpooledItems checks that an import first finishes the items of the previous
 // process and then imports the whole changed feed.
-func TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool(t *testing.T) {
+func TestChangedFeedIsImportedAfterSpooledItems(t *testing.T) {
 	t.Parallel()
 	for name, items := range map[string][]threatconnect.BatchItem{
 		"another item":  append([]threatconnect.BatchItem{batchHost(99)}, feed(40)[1:]...),
@@ -343,7 +343,7 @@ func TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool(t *testing.T) {
 	}
 }
 
-func TestAChangedFeedThatCanBeReadOnceIsRefused(t *testing.T) {
+func TestChangedSinglePassFeedIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, items := range map[string][]threatconnect.BatchItem{
 		"longer":  append([]threatconnect.BatchItem{batchHost(99)}, feed(40)[1:]...),
@@ -373,7 +373,7 @@ func TestAChangedFeedThatCanBeReadOnceIsRefused(t *testing.T) {
 }
 
 // The record of a batch file must include the exclusions of the item that fills it.
-func TestExclusionsOfAnItemThatFillsItsJobAreKept(t *testing.T) {
+func TestSpoolKeepsExclusionsOfItemFillingJob(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -390,7 +390,7 @@ func TestExclusionsOfAnItemThatFillsItsJobAreKept(t *testing.T) {
 }
 
 // Exclusions can change from one process to the next, while the items stay the same.
-func TestAResumedImportKeepsTheExclusionsOfTheProcessBefore(t *testing.T) {
+func TestResumeKeepsEarlierExclusions(t *testing.T) {
 	t.Parallel()
 	for requests := range 12 {
 		synctest.Test(t, func(t *testing.T) {
@@ -415,7 +415,7 @@ func TestAResumedImportKeepsTheExclusionsOfTheProcessBefore(t *testing.T) {
 	}
 }
 
-func TestResumeGoesOnWhereTheProcessBeforeEnded(t *testing.T) {
+func TestResumeContinuesWherePreviousProcessStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
@@ -441,7 +441,7 @@ func TestResumeGoesOnWhereTheProcessBeforeEnded(t *testing.T) {
 	})
 }
 
-func TestTheLastWriterOfASpoolOwnsItsImport(t *testing.T) {
+func TestLatestWriterTakesOverSpool(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -471,7 +471,7 @@ func TestTheLastWriterOfASpoolOwnsItsImport(t *testing.T) {
 	assert.EqualValues(t, 5, second.Stats().Indicators.Succeeded)
 }
 
-func TestAnImportWithANameIsDoneOnce(t *testing.T) {
+func TestNamedImportRunsOnce(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -499,7 +499,7 @@ func TestAnImportWithANameIsDoneOnce(t *testing.T) {
 	assert.Len(t, h.Attributes, 2, "the next day it is imported again")
 }
 
-func TestAnUnfinishedImportOfAnotherNameIsFinishedFirst(t *testing.T) {
+func TestUnfinishedRunIsFinishedFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
@@ -519,7 +519,7 @@ func TestAnUnfinishedImportOfAnotherNameIsFinishedFirst(t *testing.T) {
 	})
 }
 
-func TestARefusedSpoolStaysWithItsOwner(t *testing.T) {
+func TestRejectedWriterLeavesSpoolToItsOwner(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -536,7 +536,7 @@ func TestARefusedSpoolStaysWithItsOwner(t *testing.T) {
 	assert.Equal(t, 3, srv.Counts(batchOwner).Indicators)
 }
 
-func TestASpoolOfSomethingElseIsRefused(t *testing.T) {
+func TestSpoolOfOtherImportIsRejected(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
@@ -630,9 +630,9 @@ func importThroughDamage(t *testing.T, items []threatconnect.BatchItem, damage f
 	}
 }
 
-// TestADamagedRecordIsToldAndHidesNothing checks that a resumed import either imports every item once or reports an
+// TestDamagedRecordIsReportedAndHidesNothing checks that a resumed import either imports every item once or reports an
 // error that matches ErrSpool. Items that are not on the platform must not count as succeeded.
-func TestADamagedRecordIsToldAndHidesNothing(t *testing.T) {
+func TestDamagedRecordIsReportedAndHidesNothing(t *testing.T) {
 	t.Parallel()
 	const hosts = 40
 	items := feed(hosts)
@@ -663,7 +663,7 @@ func TestADamagedRecordIsToldAndHidesNothing(t *testing.T) {
 	}
 }
 
-func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
+func TestFullSpoolStopsOnlyAdding(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left on device")
 	synctest.Test(t, func(t *testing.T) {
@@ -708,10 +708,10 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 	})
 }
 
-// TestAnImportSurvivesEveryWriteThatFails makes each write of a spool fail, as on a disk that has no
+// TestImportResumesAfterEveryFailedSpoolWrite makes each write of a spool fail, as on a disk that has no
 // room for one record but has room for the next. The first import must report the cause, and the
 // second must end with every item imported exactly once.
-func TestAnImportSurvivesEveryWriteThatFails(t *testing.T) {
+func TestImportResumesAfterEveryFailedSpoolWrite(t *testing.T) {
 	t.Parallel()
 	const hosts = 40
 	items := feed(hosts)
@@ -788,9 +788,9 @@ func (s *refusingSpool) Create(ctx context.Context, name string, parts [][]byte)
 	return refused
 }
 
-// TestAnImportGoesOnAfterAnOutage interrupts an import by an outage while some of its jobs are
+// TestImportResumesAfterOutage interrupts an import by an outage while some of its jobs are
 // on the platform, and resumes it after the outage.
-func TestAnImportGoesOnAfterAnOutage(t *testing.T) {
+func TestImportResumesAfterOutage(t *testing.T) {
 	t.Parallel()
 	const hosts = 40
 	for _, phase := range []threatconnect.BatchPhase{threatconnect.BatchQueued, threatconnect.BatchCreated, threatconnect.BatchUploaded, threatconnect.BatchRunning} {
@@ -830,9 +830,9 @@ func TestAnImportGoesOnAfterAnOutage(t *testing.T) {
 	}
 }
 
-// TestLinksThatCannotBeHeldRepeatNoItem interrupts an import at an item whose links cannot be written
+// TestLinkSpillFailureRepeatsNoItem interrupts an import at an item whose links cannot be written
 // to a temporary file, and resumes it.
-func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
+func TestLinkSpillFailureRepeatsNoItem(t *testing.T) {
 	temporary := os.TempDir()
 	setTemporary := func(dir string) {
 		for _, name := range []string{"TMPDIR", "TMP"} {
@@ -868,7 +868,7 @@ func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
 	}
 }
 
-func TestAnImportThatWasHaltedCanBeDoneAgain(t *testing.T) {
+func TestHaltedImportCanBeRunAgain(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()

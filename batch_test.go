@@ -83,7 +83,7 @@ func TestCreateSendsTheWholeConfiguration(t *testing.T) {
 	}
 }
 
-func TestCreateRefusesConfigurationsThatMakeNoSense(t *testing.T) {
+func TestBatchRejectsInvalidConfigurations(t *testing.T) {
 	t.Parallel()
 	_, client := batchMock(t)
 	good := threatconnect.BatchConfig{Owner: "S", Attributes: threatconnect.WriteAppend}
@@ -127,7 +127,7 @@ func TestCreateRefusesConfigurationsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-func TestAnswersAboutJobsAreReadInEveryShape(t *testing.T) {
+func TestStatusReadsEveryResponseShape(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]threatconnect.BatchStatus{
 		`{"status":"Running"}`:                        {ID: 7, State: threatconnect.JobRunning},
@@ -171,7 +171,7 @@ func TestCreateReadsIDsInEveryShape(t *testing.T) {
 	}
 }
 
-func TestUploadSendsTheFileOnceAndWithItsLength(t *testing.T) {
+func TestUploadIsSentOnceWithContentLength(t *testing.T) {
 	t.Parallel()
 	m, client := batchMock(t)
 	m.RegisterResponder("POST", batchBase+"/v2/batch/7", func(req *http.Request) (*http.Response, error) {
@@ -238,7 +238,7 @@ func TestCreateAndUploadSendsTwoPlainParts(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 
-func TestTheServerTakesJobsOfBothWays(t *testing.T) {
+func TestBatchJobsAgainstTheServer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
@@ -273,7 +273,7 @@ func TestTheServerTakesJobsOfBothWays(t *testing.T) {
 	})
 }
 
-func TestErrorFilesAreUnpackedWhateverTheirHeadersSay(t *testing.T) {
+func TestErrorFileCompressionIsDetected(t *testing.T) {
 	t.Parallel()
 	const text = `[{errorReason:"Error (0x1005): no",errorSource:"a.example"}]`
 	var packed bytes.Buffer
@@ -316,7 +316,7 @@ func twice(t *testing.T, b []byte) []byte {
 	return packed.Bytes()
 }
 
-func TestListsOfErrorsThatDoNotEnd(t *testing.T) {
+func TestOversizedErrorListFails(t *testing.T) {
 	t.Parallel()
 	entry := []byte(`{"errorReason":"Error (0x1005): no","errorSource":"a.example"}` + "\n")
 	packed := zipped(t, bytes.Repeat(entry, 50_000)) // 3 MB
@@ -386,7 +386,7 @@ func TestAListOfErrorsOf50MBIsReadInLittleMemory(t *testing.T) { // not in paral
 	assert.Less(t, int64(most)-int64(before.HeapAlloc), int64(8<<20))
 }
 
-func TestResultsAreAskedForByCodeWordsAndSeverity(t *testing.T) {
+func TestResultsFilters(t *testing.T) {
 	t.Parallel()
 	m, client := batchMock(t)
 	m.RegisterResponderWithQuery("GET", batchBase+"/v2/batch/7/results", "code=0x1003&contains=a%20b&severity=error",
@@ -442,7 +442,7 @@ func everyGroup() []threatconnect.Group {
 	}
 }
 
-func TestEveryTypeArrivesWithWhatItCarries(t *testing.T) {
+func TestImportOfEveryTypeWithMetadata(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{

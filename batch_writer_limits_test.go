@@ -22,7 +22,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-func TestImportsOfEverySizeGoIn(t *testing.T) {
+func TestImportOfEverySize(t *testing.T) {
 	t.Parallel()
 	most := scaletest.Size(25_000)
 	for _, tc := range []struct{ items, maxItems, maxBytes, jobs int }{
@@ -60,8 +60,8 @@ func TestImportsOfEverySizeGoIn(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 
-// TestThePromisesOfAnImportAreKept imports with the defaults and checks that the package documentation states them.
-func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it sets the directory for temporary files
+// TestImportMatchesDocumentedLimits imports with the defaults and checks that the package documentation states them.
+func TestImportMatchesDocumentedLimits(t *testing.T) { // not in parallel: it sets the directory for temporary files
 	text, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	doc := strings.Join(strings.Fields(strings.ReplaceAll(string(text), "\n//", " ")), " ")
@@ -140,7 +140,7 @@ func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it set
 	}
 }
 
-func TestAJobThatReportsOddlyIsFollowedToItsEnd(t *testing.T) {
+func TestOddJobStatusesAreTolerated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
@@ -164,7 +164,7 @@ func TestAJobThatReportsOddlyIsFollowedToItsEnd(t *testing.T) {
 	})
 }
 
-func TestAnOutageBetweenCreateAndUploadNamesTheJob(t *testing.T) {
+func TestOutageBeforeUploadNamesJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
@@ -198,7 +198,7 @@ func TestAnOutageBetweenCreateAndUploadNamesTheJob(t *testing.T) {
 	})
 }
 
-func TestThingsThatComeTwiceAreSentTwiceAndTheLastOneCounts(t *testing.T) {
+func TestDuplicateItemsAreSentAndLastOneWins(t *testing.T) {
 	t.Parallel()
 	for _, maxItems := range []int{0, 1} { // all in one job, and one job per item
 		srv := threatconnecttest.NewT(t)
@@ -232,7 +232,7 @@ func TestThingsThatComeTwiceAreSentTwiceAndTheLastOneCounts(t *testing.T) {
 	}
 }
 
-func TestAnAttributeThatIsRefusedIsNamedByItsType(t *testing.T) {
+func TestRejectedAttributeErrorNamesType(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	client := srv.Client(threatconnect.WithOwner(batchOwner))

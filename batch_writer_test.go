@@ -68,7 +68,7 @@ func addAll(t *testing.T, w *threatconnect.BatchWriter, items ...threatconnect.B
 	}
 }
 
-func TestImportBringsItemsIn(t *testing.T) {
+func TestImportInOneJob(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	var items []threatconnect.BatchItem
@@ -106,7 +106,7 @@ func failures(t *testing.T, err error) []string {
 	return all
 }
 
-func TestErrorsAreThoseOfTheItemsThatCausedThem(t *testing.T) {
+func TestErrorsAreAttributedToTheirItems(t *testing.T) {
 	t.Parallel()
 	oddities := map[string]threatconnecttest.Oddity{
 		"the usual shapes":           0,
@@ -160,9 +160,9 @@ func TestErrorsAreThoseOfTheItemsThatCausedThem(t *testing.T) {
 	}
 }
 
-// TestErrorsOfItemsThatLookAlikeAreTheirOwn imports an item that the platform rejects in part, after
+// TestErrorsOfSimilarItemsAreNotConfused imports an item that the platform rejects in part, after
 // one that looks like it. If the two cannot be distinguished, the error must name neither.
-func TestErrorsOfItemsThatLookAlikeAreTheirOwn(t *testing.T) {
+func TestErrorsOfSimilarItemsAreNotConfused(t *testing.T) {
 	t.Parallel()
 	bad := []threatconnect.Attribute{{Type: "No Such Type $[0]", Value: "'good.example' is not valid"}}
 	host := func(name string) *threatconnect.Host {
@@ -210,7 +210,7 @@ func TestErrorsOfItemsThatLookAlikeAreTheirOwn(t *testing.T) {
 	}
 }
 
-func TestErrorsOfAJobWithoutErrorFileComeFromItsResults(t *testing.T) {
+func TestMissingErrorFileFallsBackToResults(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithLateErrors(1000))
@@ -231,7 +231,7 @@ func TestErrorsOfAJobWithoutErrorFileComeFromItsResults(t *testing.T) {
 	})
 }
 
-func TestInvalidItemsLeaveTheRestAlone(t *testing.T) {
+func TestInvalidItemsDoNotStopImport(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
@@ -272,7 +272,7 @@ func excluding(asked *[]string, hosts ...int) func(typ, value string) (string, b
 	}
 }
 
-func TestExcludedIndicatorsAndReferencesToThemAreLeftOut(t *testing.T) {
+func TestExcludeDropsIndicatorsAndReferences(t *testing.T) {
 	t.Parallel()
 	end := func(n int) threatconnect.AssociationEnd {
 		return threatconnect.AssociationEnd{Indicator: threatconnect.TypeHost, Summary: fmt.Sprintf("H%d.example", n)}
@@ -353,7 +353,7 @@ func TestExcludedIndicatorsAndReferencesToThemAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestExclusionsSendNothing(t *testing.T) {
+func TestFullyExcludedImportSendsNothing(t *testing.T) {
 	t.Parallel()
 	for _, action := range []threatconnect.BatchAction{threatconnect.BatchCreate, threatconnect.BatchDelete} {
 		srv := threatconnecttest.NewT(t)
@@ -380,7 +380,7 @@ func TestExclusionsSendNothing(t *testing.T) {
 // foreignHost is an item type of another package.
 type foreignHost struct{ *threatconnect.Host }
 
-func TestAPanicOfExcludeIsThatOfAdd(t *testing.T) {
+func TestExcludePanicPropagatesFromAdd(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -406,7 +406,7 @@ func TestAPanicOfExcludeIsThatOfAdd(t *testing.T) {
 	assert.EqualValues(t, 2, w.Stats().Invalid)
 }
 
-func TestReasonsOfExclusionsAreCut(t *testing.T) {
+func TestExclusionReasonsAreTruncated(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -485,7 +485,7 @@ func TestFullOwnerEndsTheImport(t *testing.T) {
 	assert.Equal(t, s.Added, s.Succeeded+s.Failed+s.Unprocessed)
 }
 
-func TestFilesThatAreTooLargeAreCut(t *testing.T) {
+func TestTooLargeBatchFilesAreSplit(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchLimit(3000))
 	cfg := appendConfig()
@@ -559,7 +559,7 @@ func TestAddWaitsWhenJobsPileUp(t *testing.T) {
 	})
 }
 
-func TestCloseWithACancelledContextNamesTheJobsItLeaves(t *testing.T) {
+func TestCanceledCloseNamesUnfinishedJobs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Hour))
@@ -591,7 +591,7 @@ func TestCloseWithACancelledContextNamesTheJobsItLeaves(t *testing.T) {
 	})
 }
 
-func TestAnImportWhoseItemsPanicLeavesNothingBehind(t *testing.T) {
+func TestPanicDuringImportLeaksNothing(t *testing.T) {
 	t.Parallel()
 	for name, wrong := range map[string]func(*threatconnect.BatchConfig, func(threatconnect.BatchItem, error) bool){
 		"in the sequence": func(_ *threatconnect.BatchConfig, yield func(threatconnect.BatchItem, error) bool) { panic("mine") },

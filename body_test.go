@@ -160,7 +160,7 @@ func TestBrokenAnswersToARead(t *testing.T) {
 	}
 }
 
-func TestAnEndlessAnswerEnds(t *testing.T) {
+func TestEndlessResponseIsCutOff(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 400, 503} {
 		c := clientOf(t, wiretest.Func(func(*http.Request) (*http.Response, error) {
@@ -211,7 +211,7 @@ func trickling(status int, text string) func(*http.Request) (*http.Response, err
 	}
 }
 
-func TestSlowAnswers(t *testing.T) {
+func TestSlowResponses(t *testing.T) {
 	t.Parallel()
 	once := threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})
 	t.Run("a byte per second is read until the context ends", func(t *testing.T) {
@@ -320,7 +320,7 @@ func TestSlowAnswers(t *testing.T) {
 	})
 }
 
-func TestAConnectionIsUsedAgain(t *testing.T) {
+func TestConnectionIsReused(t *testing.T) {
 	t.Parallel()
 	addrs := map[string]bool{}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -363,7 +363,7 @@ func TestALargePageIsRead(t *testing.T) {
 	require.Len(t, owners.Items, 10*n)
 }
 
-func TestAStallDoesNotHideThatNothingWasSent(t *testing.T) {
+func TestStallDoesNotHideReopenError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("the file is gone")
@@ -385,8 +385,8 @@ func TestAStallDoesNotHideThatNothingWasSent(t *testing.T) {
 	})
 }
 
-// TestAPromisedLengthIsNotAllocated is not parallel because it measures allocations.
-func TestAPromisedLengthIsNotAllocated(t *testing.T) {
+// TestContentLengthIsNotPreallocated is not parallel because it measures allocations.
+func TestContentLengthIsNotPreallocated(t *testing.T) {
 	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		resp, err := wiretest.Answer(200, whoami)(req)
 		resp.ContentLength = 64 << 20
@@ -400,7 +400,7 @@ func TestAPromisedLengthIsNotAllocated(t *testing.T) {
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8<<20))
 }
 
-func TestAnAttemptTimeoutEndsWhatTrickles(t *testing.T) {
+func TestAttemptTimeoutEndsTricklingResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &wiretest.Steps{Do: steps{trickling(200, whoami)}}
@@ -424,7 +424,7 @@ func (c counting) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func TestAnEndlessRefusalIsReadTo64KiB(t *testing.T) {
+func TestErrorBodyReadIsLimitedTo64KiB(t *testing.T) {
 	t.Parallel()
 	var read int64
 	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
@@ -437,7 +437,7 @@ func TestAnEndlessRefusalIsReadTo64KiB(t *testing.T) {
 	assert.LessOrEqual(t, read, int64(64<<10))
 }
 
-func TestAnAttemptEndsWithItsErrorOrItsBody(t *testing.T) {
+func TestAttemptContextEndsWithErrorOrBodyClose(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") }, wiretest.Answer(200, whoami)}}
 	resp, err := clientOf(t, s, quick).Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/whoami"})

@@ -21,7 +21,7 @@ import (
 
 const bulkPath = contentBase + "/v2/indicators/bulk"
 
-func TestBulkStatusComesWithoutAnEnvelope(t *testing.T) {
+func TestBulkStatusWithAndWithoutEnvelope(t *testing.T) {
 	t.Parallel()
 	inner := `{"name":"Example Source","csvEnabled":true,"jsonEnabled":"false","nextRun":"2026-03-02T01:00:00Z","lastRun":"2026-03-01T01:00:00.123Z","status":"Complete","more":[1]}`
 	for name, text := range map[string]string{
@@ -45,7 +45,7 @@ func TestBulkStatusComesWithoutAnEnvelope(t *testing.T) {
 	require.ErrorIs(t, err, ErrBadResponse)
 }
 
-func TestBulkReportsBelongToAnOwner(t *testing.T) {
+func TestBulkRequiresOwner(t *testing.T) {
 	t.Parallel()
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(jsonReply(200, `{"status":"Success"}`))
@@ -187,7 +187,7 @@ func (r *lineReader) Read(p []byte) (int, error) {
 	return r.buf.Read(p)
 }
 
-func TestBulkNeedsMemoryForOneElement(t *testing.T) { // not in parallel: it measures memory
+func TestBulkJSONIsStreamed(t *testing.T) { // not in parallel: it measures memory
 	const n = 50_000
 	element := `{"id":1,"type":"Host","summary":"www.example.com","ownerName":"Example Source","rating":3.0,"confidence":50},`
 	c, mock := contentClient(t)
@@ -207,7 +207,7 @@ func TestBulkNeedsMemoryForOneElement(t *testing.T) { // not in parallel: it mea
 	assert.Less(t, most, start+2<<20, "the report of %d MB was kept in memory", len(element)*n>>20)
 }
 
-func TestBulkRowsEnd(t *testing.T) { // not in parallel: it measures allocations
+func TestBulkRowLengthIsLimited(t *testing.T) { // not in parallel: it measures allocations
 	const head = "Type,Value\nHost,www.example.com\n"
 	long := strings.Repeat("x", 200<<10)
 	c, mock := contentClient(t)
@@ -237,7 +237,7 @@ func TestBulkRowsEnd(t *testing.T) { // not in parallel: it measures allocations
 	}
 }
 
-func TestBulkStopsWhenToldTo(t *testing.T) {
+func TestBulkStopsOnBreakOrCancel(t *testing.T) {
 	t.Parallel()
 	element := `{"type":"Host","summary":"www.example.com"},`
 	endless := func(closed *bool) httpmock.Responder {

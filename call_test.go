@@ -51,7 +51,7 @@ const (
 	successes = `{"status":"Success"}`
 )
 
-func TestOneThingMustBeThere(t *testing.T) {
+func TestMissingObjectReturnsErrBadResponse(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"no data":              successes,
@@ -73,7 +73,7 @@ func TestOneThingMustBeThere(t *testing.T) {
 }
 
 // A response with neither status nor data is not from the platform, so it must not end a list.
-func TestAnAnswerMustSaySomething(t *testing.T) {
+func TestEmptyResponseReturnsErrBadResponse(t *testing.T) {
 	t.Parallel()
 	first := `{"status":"Success","data":{"tag":[{"name":"a"},{"name":"b"}]}}`
 	for name, body := range map[string]string{
@@ -111,7 +111,7 @@ func TestAnAnswerMustSaySomething(t *testing.T) {
 	}
 }
 
-func TestOneThingIsReadFromEveryPlace(t *testing.T) {
+func TestObjectIsReadFromEveryEnvelope(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"under data":           whoami,
@@ -132,7 +132,7 @@ func TestOneThingIsReadFromEveryPlace(t *testing.T) {
 	}
 }
 
-func TestAFailureCountsWhereverItStands(t *testing.T) {
+func TestFailureStatusCountsAtAnyPosition(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"status":"Failure","status":"Success","message":"no"}`, `{"status":"Success","message":"no","status":"Failure"}`,
 		`{"status":"Failure","data":{"user":{"userName":"a"}},"status":"Success","message":"no"}`} {
@@ -144,7 +144,7 @@ func TestAFailureCountsWhereverItStands(t *testing.T) {
 	}
 }
 
-func TestTheKeyThatIsAskedForFirstWins(t *testing.T) {
+func TestTypeKeyWinsOverIndicatorKey(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{"data":{"host":{"id":1,"hostName":"right.example"},"indicator":{"id":2,"hostName":"right.example"}}}`,
@@ -157,7 +157,7 @@ func TestTheKeyThatIsAskedForFirstWins(t *testing.T) {
 	}
 }
 
-func TestAThousandGoroutinesShareAClient(t *testing.T) {
+func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		name := strings.TrimPrefix(req.URL.Path, "/api/v2/indicators/hosts/")
@@ -218,7 +218,7 @@ func TestFiltersOnTheWire(t *testing.T) {
 		"orParams=true&owner=Example%20Source&resultLimit=7&resultStart=5", s.Sent[0].URL.RawQuery)
 }
 
-func TestFiltersThatAreRefused(t *testing.T) {
+func TestInvalidFiltersAreRejected(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	c := clientOf(t, s)
@@ -248,7 +248,7 @@ func TestFiltersThatAreRefused(t *testing.T) {
 	assert.Zero(t, s.Count())
 }
 
-func TestFiltersOfOneTypeOnly(t *testing.T) {
+func TestTypeSpecificFilters(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	c := clientOf(t, s)
@@ -271,7 +271,7 @@ func TestFiltersOfOneTypeOnly(t *testing.T) {
 	}
 }
 
-func TestWhatIsIncluded(t *testing.T) {
+func TestIncludeQuery(t *testing.T) {
 	t.Parallel()
 	for i, want := range map[threatconnect.Include]string{
 		threatconnect.Include{}:                                               "includeAdditional=true",
@@ -291,7 +291,7 @@ func TestWhatIsIncluded(t *testing.T) {
 	}
 }
 
-func FuzzAFilterIsOneFilter(f *testing.F) {
+func FuzzFilterEscaping(f *testing.F) {
 	f.Add("evil.example")
 	f.Add("a,b=c")
 	f.Add("%2C&x=1")
@@ -319,7 +319,7 @@ var shapeNumber = regexp.MustCompile(`("(?:id|[a-zA-Z]*Id|version|_version|[a-qs
 
 // IDs and counts must have 64 bits, even where an int has 32. The test replaces each of them in all
 // response shapes with the largest number, which must be decoded as often as a small one.
-func TestIDsAndCountsThatAreReadHave64Bits(t *testing.T) {
+func TestResponseNumbersAre64Bit(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/shapes/*.json")
 	require.NoError(t, err)
@@ -327,7 +327,7 @@ func TestIDsAndCountsThatAreReadHave64Bits(t *testing.T) {
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		if strings.HasPrefix(name, "batch_") {
-			continue // TestCountsOfJobsAreCounts
+			continue // TestStatusRejectsInvalidCounts
 		}
 		body, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -355,7 +355,7 @@ func TestIDsAndCountsThatAreReadHave64Bits(t *testing.T) {
 }
 
 // IDs and counts in requests must have 64 bits.
-func TestIDsThatAreSentHave64Bits(t *testing.T) {
+func TestRequestIDsAre64Bit(t *testing.T) {
 	t.Parallel()
 	const id = math.MaxInt64 - 1
 	group, task, victim := threatconnect.GroupRef{Type: threatconnect.GroupAdversary, ID: id}, threatconnect.TaskRef{ID: id}, threatconnect.VictimRef{ID: id}
@@ -442,7 +442,7 @@ func dropped[T any](call func(ctx context.Context, c *threatconnect.Client) (T, 
 	}
 }
 
-func TestThePageAtTheEndOfAllNumbersIsTheLast(t *testing.T) {
+func TestPageStartingAtMaxIntIsTheLast(t *testing.T) {
 	t.Parallel()
 	c := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"resultCount":5,"host":[{"hostName":"a.example"}]}}`)}})
 	page, err := c.Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Start: math.MaxInt, Limit: 1}})

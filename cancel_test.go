@@ -244,7 +244,7 @@ func TestEveryWaitEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentWithAContextThatHasEnded(t *testing.T) {
+func TestCanceledContextSendsNothing(t *testing.T) {
 	t.Parallel()
 	shutdown := errors.New("shutting down")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -276,8 +276,8 @@ func logRecord(message string) slog.Record {
 	return slog.NewRecord(time.Now(), slog.LevelInfo, message, 0)
 }
 
-// TestANilContextIsRefused calls every method that takes a context with nil.
-func TestANilContextIsRefused(t *testing.T) {
+// TestNilContextIsRejected calls every method that takes a context with nil.
+func TestNilContextIsRejected(t *testing.T) {
 	t.Parallel()
 	var missing context.Context
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
@@ -368,9 +368,9 @@ func TestANilContextIsRefused(t *testing.T) {
 	refused(t, err)
 }
 
-// TestAThousandGoroutinesDoEverythingAtOnce shares one client, whose clock is wrong at first, on
+// TestConcurrentCallsOfEveryKind shares one client, whose clock is wrong at first, on
 // a platform that sometimes fails.
-func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
+func TestConcurrentCallsOfEveryKind(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	srv.SetClockOffset(time.Hour)
@@ -464,7 +464,7 @@ func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-func TestAWriterIsSharedClosedAndUsedAfterItsEnd(t *testing.T) {
+func TestBatchWriterConcurrentAddAndClose(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
@@ -505,8 +505,8 @@ func TestAWriterIsSharedClosedAndUsedAfterItsEnd(t *testing.T) {
 	assert.EqualValues(t, added.Load(), srv.Counts(batchOwner).Indicators)
 }
 
-// TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt counts the connections to a real server.
-func TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt(t *testing.T) {
+// TestBreakClosesStreamAndKeepsListConnection counts the connections to a real server.
+func TestBreakClosesStreamAndKeepsListConnection(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	conns := map[string]bool{}

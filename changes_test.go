@@ -42,7 +42,7 @@ func changesSince(t *testing.T, c *threatconnect.Client, cursor threatconnect.Cu
 	return got, next
 }
 
-func TestChangesFromRunToRun(t *testing.T) {
+func TestChangesAcrossRuns(t *testing.T) {
 	t.Parallel()
 	for name, odd := range relatedOddities {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestChangesFromRunToRun(t *testing.T) {
 
 // Changes must include one from the same second as the last run, one that becomes visible late, and
 // an inactive indicator.
-func TestChangesThatAreHardToSee(t *testing.T) {
+func TestChangesIncludeLateAndInactiveIndicators(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
@@ -125,7 +125,7 @@ func TestChangesThatAreHardToSee(t *testing.T) {
 }
 
 // The cursor must advance only after the loop has received all changes.
-func TestARunOfChangesThatEndsEarlyIsRepeated(t *testing.T) {
+func TestInterruptedChangesKeepCursor(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	for i := range 30 {
@@ -155,7 +155,7 @@ func TestARunOfChangesThatEndsEarlyIsRepeated(t *testing.T) {
 	assert.NotEqual(t, cursor, changes.Cursor())
 }
 
-func TestChangesThatCannotBeRead(t *testing.T) {
+func TestChangesRejectInvalidArguments(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	c := clientOf(t, s)
@@ -265,7 +265,7 @@ func followWriters(t *testing.T, seed uint64) {
 	assert.True(t, slices.IsSorted(cursor.Seen))
 }
 
-func TestACursorIsKeptAsJSON(t *testing.T) {
+func TestCursorJSONRoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		cursor threatconnect.Cursor
@@ -292,7 +292,7 @@ func TestACursorIsKeptAsJSON(t *testing.T) {
 	assert.JSONEq(t, `{"version":1,"time":"2026-01-02T02:04:05Z","seen":"AAAAAAAAAAcAAAAAAAAACQ=="}`, string(b))
 }
 
-func TestACursorThatCannotBeTrustedIsAnError(t *testing.T) {
+func TestInvalidCursorIsRejected(t *testing.T) {
 	t.Parallel()
 	many := base64.StdEncoding.EncodeToString(make([]byte, 8*100_001))
 	for name, text := range map[string]string{

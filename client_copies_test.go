@@ -15,7 +15,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-func TestACopyOfAClientHasAnotherOwner(t *testing.T) {
+func TestInOwnerCopiesClient(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"host":{}}}`)}}
 	c := clientOf(t, s, threatconnect.WithOwner("First"))
@@ -40,7 +40,7 @@ func TestACopyOfAClientHasAnotherOwner(t *testing.T) {
 
 // Only the client sets the owner of a new object. An object read from one owner must not be created in another by
 // mistake.
-func TestThingsAreCreatedInTheOwnerOfTheClient(t *testing.T) {
+func TestCreateRejectsObjectOfAnotherOwner(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"host":{},"incident":{},"task":{},"victim":{}}}`)}}
 	from := threatconnect.Owner{Name: "First & Best"}
@@ -72,7 +72,7 @@ func TestThingsAreCreatedInTheOwnerOfTheClient(t *testing.T) {
 	}
 }
 
-func TestOptionsOfACall(t *testing.T) {
+func TestCallOptions(t *testing.T) {
 	t.Parallel()
 	busy := wiretest.Answer(503, "busy")
 	s := &wiretest.Steps{Do: steps{busy}}
@@ -119,7 +119,7 @@ func TestOptionsOfACall(t *testing.T) {
 
 // No method may panic on a client that NewClient did not create, or with a nil context: all must
 // return errors.
-func TestZeroValuesAndANilContextReturnErrors(t *testing.T) {
+func TestZeroClientAndNilContextReturnErrors(t *testing.T) {
 	t.Parallel()
 	var nilClient *threatconnect.Client
 	working := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}})

@@ -46,7 +46,7 @@ func (p *skewed) RoundTrip(req *http.Request) (*http.Response, error) {
 	return wiretest.Reply(200, `{"status":"Success","data":{"user":{},"host":{"id":1}}}`, header...), nil
 }
 
-func TestAWrongClockIsCorrectedOnce(t *testing.T) {
+func TestClockSkewIsCorrectedOnce(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{6 * time.Minute, -6 * time.Minute, 10 * time.Minute, -10 * time.Minute, 23 * time.Hour, -23 * time.Hour} {
 		for name, call := range calls {
@@ -76,7 +76,7 @@ func TestAWrongClockIsCorrectedOnce(t *testing.T) {
 	}
 }
 
-func TestAnOffsetFollowsEveryAnswer(t *testing.T) {
+func TestClockOffsetFollowsEveryResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &skewed{ahead: 10 * time.Minute}
@@ -90,7 +90,7 @@ func TestAnOffsetFollowsEveryAnswer(t *testing.T) {
 	})
 }
 
-func TestAClockThatCannotBeCorrected(t *testing.T) {
+func TestUncorrectableClockReturnsErrClockSkew(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		platform skewed
@@ -119,7 +119,7 @@ func TestAClockThatCannotBeCorrected(t *testing.T) {
 	}
 }
 
-func TestAClockThatJumpsDuringAWaitIsReadAgain(t *testing.T) {
+func TestClockIsReadForEveryAttempt(t *testing.T) {
 	t.Parallel()
 	for _, jump := range []time.Duration{time.Hour, -time.Hour, 24 * 365 * time.Hour} {
 		at := time.Unix(1700000000, 0)
@@ -141,7 +141,7 @@ func TestAClockThatJumpsDuringAWaitIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestABodyThatCanBeReadOnceIsNotSentWithACorrectedClock(t *testing.T) {
+func TestOneShotBodyIsNotResentAfterClockSkew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &wiretest.Steps{Do: steps{(&skewed{ahead: time.Hour}).RoundTrip}}
@@ -214,7 +214,7 @@ func TestThreatClockCorrectionIsLimited(t *testing.T) {
 
 // The tests must run in the time zone that TZ names. Go uses UTC for an unknown zone, and a run in UTC
 // would prove nothing.
-func TestTheZoneOfTZIsTheLocalOne(t *testing.T) {
+func TestLocalZoneIsTZ(t *testing.T) {
 	t.Parallel()
 	zone, err := time.LoadLocation(os.Getenv("TZ"))
 	require.NoError(t, err)

@@ -35,7 +35,7 @@ func mockedStore(t *testing.T) (*DataStore[watched], *httpmock.MockTransport) {
 	return d, mock
 }
 
-func TestDataStoreSearchKnowsItsLastPage(t *testing.T) {
+func TestDataStoreSearchPaging(t *testing.T) {
 	t.Parallel()
 	one, none := `"hits":[{"_id":"1","_source":{}}]`, `"hits":[]`
 	for name, tc := range map[string]struct {
@@ -67,7 +67,7 @@ func TestDataStoreSearchKnowsItsLastPage(t *testing.T) {
 	}
 }
 
-func TestDataStoreIsAlwaysAPost(t *testing.T) {
+func TestDataStoreRequestsArePosts(t *testing.T) {
 	t.Parallel()
 	const base = contentBase + "/v2/exchange/db/local/watch%20list"
 	written := `{"_index":"$local.example","_type":"watch list","_id":"a/b","_version":4,"result":"updated","_shards":{"total":2},"_seq_no":45,"_primary_term":1}`
@@ -116,7 +116,7 @@ func TestDataStoreIsAlwaysAPost(t *testing.T) {
 	}
 }
 
-func TestDataStoreAnswersOfOtherKinds(t *testing.T) {
+func TestDataStoreErrorResponses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer httpmock.Responder
@@ -160,7 +160,7 @@ func TestDataStoreAnswersOfOtherKinds(t *testing.T) {
 	require.ErrorIs(t, err, ErrBadResponse, "a response without an ID")
 }
 
-func TestDataStoreRepeatsWhatDoesNoHarm(t *testing.T) {
+func TestDataStoreRetriesIdempotentOperations(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		call func(*DataStore[watched]) error
@@ -181,7 +181,7 @@ func TestDataStoreRepeatsWhatDoesNoHarm(t *testing.T) {
 	}
 }
 
-func TestDataStoreRefusesBeforeSending(t *testing.T) {
+func TestDataStoreRejectsInvalidArguments(t *testing.T) {
 	t.Parallel()
 	signing, mock := contentClient(t)
 	_, err := DataStoreOf[watched](signing, DataStoreLocal, "x")
@@ -313,7 +313,7 @@ func TestContentIsSentWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeUploadedIsRefused(t *testing.T) {
+func TestInvalidContentIsRejected(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("disk on fire")
 	for name, tc := range map[string]struct {
@@ -337,7 +337,7 @@ func TestWhatCannotBeUploadedIsRefused(t *testing.T) {
 	}
 }
 
-func TestAReaderThatIsNilIsNoContent(t *testing.T) {
+func TestNilReaderIsRejected(t *testing.T) {
 	t.Parallel()
 	var file *os.File
 	for _, r := range []io.Reader{nil, file} {
@@ -346,7 +346,7 @@ func TestAReaderThatIsNilIsNoContent(t *testing.T) {
 	}
 }
 
-func TestReadersAreReadAnewWhereTheyStand(t *testing.T) {
+func TestReaderContentReopensAtItsOffset(t *testing.T) {
 	t.Parallel()
 	r := strings.NewReader("skip this, not that")
 	_, err := io.CopyN(io.Discard, r, 11)
@@ -368,7 +368,7 @@ func TestReadersAreReadAnewWhereTheyStand(t *testing.T) {
 	assert.True(t, ReaderContent(in, -1).OneShot, "a pipe is a file that can be read only once")
 }
 
-func TestFilesAreOpenedForEveryAttempt(t *testing.T) {
+func TestFileContentIsReopened(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "report.txt")
 	require.NoError(t, os.WriteFile(name, []byte("example"), 0o600))
@@ -404,7 +404,7 @@ func FuzzEncryptedZip(f *testing.F) {
 	})
 }
 
-func TestAHugeBufferIsNotKept(t *testing.T) {
+func TestHugeBuffersAreNotPooled(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("https://tc.example", Token("token"))
 	require.NoError(t, err)
@@ -413,7 +413,7 @@ func TestAHugeBufferIsNotKept(t *testing.T) {
 	assert.NotSame(t, huge, c.buffer())
 }
 
-func TestASentByteDoesNotStartTheClockOfACallerThatRests(t *testing.T) {
+func TestWriteDoesNotStartPausedStallTimer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatch(t.Context(), &call{}, time.Minute)
@@ -431,7 +431,7 @@ func TestASentByteDoesNotStartTheClockOfACallerThatRests(t *testing.T) {
 }
 
 // A Content-Length must not allocate memory before the first bytes arrive, or more than the response cap.
-func TestReadBodyAllocatesWhatMayArrive(t *testing.T) {
+func TestReadBodyAllocationIsCapped(t *testing.T) {
 	t.Parallel()
 	const first = 128 << 10
 	for name, tc := range map[string]struct {

@@ -63,7 +63,7 @@ func jsonReply(status int, body string) httpmock.Responder {
 	return httpmock.NewStringResponder(status, body).HeaderSet(http.Header{"Content-Type": {"application/json;charset=utf-8"}})
 }
 
-func TestUploadSendsBytesAsTheyAre(t *testing.T) {
+func TestUploadSendsRawBytes(t *testing.T) {
 	t.Parallel()
 	text := "\x00\xff\r\nexample" + strings.Repeat("x", 100_000)
 	for name, tc := range map[string]struct {
@@ -101,7 +101,7 @@ func TestUploadSendsBytesAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestUploadOfContentThatExists(t *testing.T) {
+func TestUploadOfExistingContent(t *testing.T) {
 	t.Parallel()
 	ok := jsonReply(200, `{"status":"Success"}`)
 	exists := jsonReply(401, `{"status":"Failure","message":"The document already exists"}`)
@@ -147,7 +147,7 @@ func TestUploadOfContentThatExists(t *testing.T) {
 	}
 }
 
-func TestUploadRefusesBeforeSending(t *testing.T) {
+func TestUploadRejectsInvalidArguments(t *testing.T) {
 	t.Parallel()
 	c, mock := contentClient(t)
 	some := BytesContent([]byte("example"))
@@ -166,7 +166,7 @@ func TestUploadRefusesBeforeSending(t *testing.T) {
 }
 
 // An upload with a wrong size must never look complete to the platform.
-func TestUploadOfAWrongSizeNeverArrives(t *testing.T) {
+func TestUploadOfWrongSizeNeverCompletes(t *testing.T) {
 	t.Parallel()
 	for name, size := range map[string]int64{"too small": 99_999, "too large": 100_001} {
 		t.Run(name, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestUploadStreams(t *testing.T) { // not parallel: it measures allocations
 	assert.Less(t, allocated()-before, uint64(size/4), "the content was held in memory")
 }
 
-func TestDownloadTellsContentFromWhatIsNone(t *testing.T) {
+func TestDownloadDetectsErrorResponses(t *testing.T) {
 	t.Parallel()
 	octets := http.Header{"Content-Type": {"application/octet-stream"}}
 	for name, tc := range map[string]struct {
@@ -276,7 +276,7 @@ func (w *failingWriter) Write(p []byte) (int, error) {
 
 var errDisk = errors.New("disk full")
 
-func TestDownloadRepeatsOnlyWhatNobodyHasSeen(t *testing.T) {
+func TestDownloadRetriesOnlyBeforeFirstWrite(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("0123456789", 10_000)
 	whole := httpmock.NewStringResponder(200, text)
@@ -399,7 +399,7 @@ func TestPDFOfEveryTypeButDocumentsAndEmails(t *testing.T) {
 	require.ErrorIs(t, err, ErrValidation)
 }
 
-func TestPublishNamesWhatIsLeftOut(t *testing.T) {
+func TestPublishSendsExclusions(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		opts *PublishOptions

@@ -106,7 +106,7 @@ func TestMixedListsOfGroups(t *testing.T) {
 }
 
 // The platform writes "None" for an event or incident without a status.
-func TestAStatusThatIsNoneIsNone(t *testing.T) {
+func TestStatusNoneIsEmpty(t *testing.T) {
 	t.Parallel()
 	const date = `"eventDate":"2026-01-02T03:04:05Z"`
 	answer := func(entity string) string {
@@ -126,7 +126,7 @@ func TestAStatusThatIsNoneIsNone(t *testing.T) {
 	assert.Empty(t, incident.Status)
 }
 
-func TestGroupsThatAreNotSent(t *testing.T) {
+func TestInvalidGroupsAreRejected(t *testing.T) {
 	t.Parallel()
 	c := owned(t)
 	now := time.Unix(1700000000, 0)
@@ -163,7 +163,7 @@ func TestGroupsThatAreNotSent(t *testing.T) {
 	require.ErrorIs(t, c.Groups.Delete(t.Context(), relatedHost), threatconnect.ErrValidation)
 }
 
-func TestAGroupIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
+func TestGroupUpdateSendsOnlySetFields(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	const date = `"2026-01-02T03:04:05Z"`
@@ -197,7 +197,7 @@ func TestAGroupIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
 	}
 }
 
-func TestGroupUpdatesThatAreNotSent(t *testing.T) {
+func TestInvalidGroupUpdatesAreRejected(t *testing.T) {
 	t.Parallel()
 	c := owned(t)
 	for name, tc := range map[string]struct {

@@ -114,7 +114,7 @@ func closed(resp *http.Response, err error) error {
 	return resp.Body.Close()
 }
 
-func TestNoTextLeavesItsHeader(t *testing.T) {
+func TestHeaderInjectionIsPrevented(t *testing.T) {
 	t.Parallel()
 	arrived := 0
 	for _, v := range append(hostileValues(), "acme-feed/1.4.2 (build 7)", "x: y", "text/plain; charset=utf-8") {
@@ -132,7 +132,7 @@ func FuzzHeaders(f *testing.F) {
 	f.Fuzz(func(t *testing.T, v string) { checkHeaders(t, v) })
 }
 
-func TestAHeaderNameOfATriggerIsChecked(t *testing.T) {
+func TestTriggerRejectsInvalidHeaderNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "X-Evil: 1\r\nX", "X Y", "X:"} {
 		_, err := threatconnect.NewPlaybookTrigger("https://tc.example/x", &threatconnect.PlaybookTriggerOptions{Header: http.Header{name: {"v"}}})
@@ -140,9 +140,9 @@ func TestAHeaderNameOfATriggerIsChecked(t *testing.T) {
 	}
 }
 
-// FuzzAddresses passes any text as the address of a server. It must be used as net/url parses it, or
+// FuzzServerAddresses passes any text as the address of a server. It must be used as net/url parses it, or
 // refused. Only loopback addresses may be used without TLS.
-func FuzzAddresses(f *testing.F) {
+func FuzzServerAddresses(f *testing.F) {
 	for _, s := range []string{
 		"https://tc.example/api", "https://tc.example:8443/api/", "http://tc.example", "http://127.0.0.1:80/x", "http://[::1]/", "http://localhost", "http://localhost.evil.example/", "https://u:p@tc.example/", "HTTPS://TC.example",
 		"https://tc.example/api?x=1", "https://tc.example/api#x", "https://tc.example/a/../b", "https://tc.example/%2e%2e/", "//tc.example", "tc.example", "https://", "https:///x", "https://a\r\nb/", "https://tc.example:0", "https://tc.example:99999",

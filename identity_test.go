@@ -30,9 +30,9 @@ func everythingWithID(id string) string {
 	return b.String() + "}}"
 }
 
-// TestThreatIDsAreThoseAskedFor checks that a response is refused if its object has a different ID than the
+// TestThreatResponseIDMustMatchRequest checks that a response is refused if its object has a different ID than the
 // one in the request.
-func TestThreatIDsAreThoseAskedFor(t *testing.T) {
+func TestThreatResponseIDMustMatchRequest(t *testing.T) {
 	t.Parallel()
 	text := new("x")
 	incident, adversary, victim, file := threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 5}, threatconnect.GroupRef{Type: threatconnect.GroupAdversary, ID: 1}, threatconnect.VictimRef{ID: 1}, shapeFile
@@ -209,8 +209,8 @@ func TestThreatIDsAreThoseAskedFor(t *testing.T) {
 	}
 }
 
-// TestAnIndicatorIsTheOneAskedFor checks that a response may have the value in another form, but no other value.
-func TestAnIndicatorIsTheOneAskedFor(t *testing.T) {
+// TestResponseIndicatorMustMatchRequest checks that a response may have the value in another form, but no other value.
+func TestResponseIndicatorMustMatchRequest(t *testing.T) {
 	t.Parallel()
 	const md5, sha1, other = "d41d8cd98f00b204e9800998ecf8427e", "da39a3ee5e6b4b0d3255bfef95601890afd80709", "0123456789abcdef0123456789abcdef"
 	for _, one := range []struct {
@@ -251,7 +251,7 @@ func TestAnIndicatorIsTheOneAskedFor(t *testing.T) {
 	}
 }
 
-func TestXIDsAreThoseOfTcEx(t *testing.T) {
+func TestXIDMatchesTcEx(t *testing.T) {
 	t.Parallel()
 	for want, parts := range map[string][]string{
 		"2197e43b831d0d8152ef47c9fa55bd2fb46632548ffa40fc51759e55bea4f205": {"pytest", "adversary", "pytest-adversary-i1-001"},
@@ -271,7 +271,7 @@ func TestXIDsAreThoseOfTcEx(t *testing.T) {
 	}
 }
 
-func TestXIDMindsTheOrderOfItsPartsButNotTheirBounds(t *testing.T) {
+func TestXIDDependsOnOrderOfParts(t *testing.T) {
 	t.Parallel()
 	assert.NotEqual(t, threatconnect.XID("a", "b"), threatconnect.XID("b", "a"))
 	assert.Equal(t, threatconnect.XID("a", "b"), threatconnect.XID("a-b"), "as TcEx does")
@@ -282,7 +282,7 @@ func ExampleXID() {
 	// Output: aa1a0ac3e8dba4d96f53e5152e74c43c029624eb5f20ecc105f2fa2c92dbe638
 }
 
-func TestFingerprintsTellItemsAndTheirContentApart(t *testing.T) {
+func TestFingerprintsDifferByItemAndContent(t *testing.T) {
 	t.Parallel()
 	var f threatconnect.Fingerprinter
 	of := func(item threatconnect.BatchItem) threatconnect.Fingerprint {
@@ -342,7 +342,7 @@ func TestFingerprintsTellItemsAndTheirContentApart(t *testing.T) {
 	assert.Equal(t, base, of(batchHost(1, "x-1")), "an earlier error does not matter")
 }
 
-func TestFingerprinterTellsTheGroupsOfAnItem(t *testing.T) {
+func TestFingerprinterGroups(t *testing.T) {
 	t.Parallel()
 	var f threatconnect.Fingerprinter
 	linked := batchGroup("x-3")
@@ -363,7 +363,7 @@ func TestFingerprinterTellsTheGroupsOfAnItem(t *testing.T) {
 	assert.Equal(t, len(items), n)
 }
 
-func TestFingerprinterTellsTheSizeOfAnItem(t *testing.T) {
+func TestFingerprinterSize(t *testing.T) {
 	t.Parallel()
 	var f threatconnect.Fingerprinter
 	host := threatconnect.NewHost("a.example")

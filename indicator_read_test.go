@@ -75,9 +75,9 @@ func BenchmarkReadIndicators(b *testing.B) {
 	})
 }
 
-// TestAFieldThatCannotBeReadCostsOnlyItself checks that Extra gets a scalar of the wrong type, and that all
+// TestUnreadableFieldIsKeptInExtra checks that Extra gets a scalar of the wrong type, and that all
 // other fields are read.
-func TestAFieldThatCannotBeReadCostsOnlyItself(t *testing.T) {
+func TestUnreadableFieldIsKeptInExtra(t *testing.T) {
 	t.Parallel()
 	text := []byte(`{"id":1,"hostName":"a.example","summary":"a.example","rating":{"value":3},"confidence":50.5,"dateAdded":"2016-12-31T24:00:00Z","active":"maybe",
 		"attribute":[{"id":7,"type":"Source","value":"x","dateAdded":"soon"}],"tag":[{"name":["x"]}],"ownerName":"Example Source","other":1}`)
@@ -129,7 +129,7 @@ func TestAFieldThatCannotBeReadCostsOnlyItself(t *testing.T) {
 
 // Reading must end with a value or an error for any response. A victim that was read must survive a round
 // trip through its JSON.
-func FuzzPeopleAreReadFromAnything(f *testing.F) {
+func FuzzReadTasksAndVictims(f *testing.F) {
 	for _, s := range []string{
 		`{"id":"31","name":"a","assignee":[{"userName":"x"}],"overdue":"true","dueDate":"2026-03-04T10:00:00-05:00"}`,
 		`{"assignee":{"userName":["a","b"]},"escalatee":"x","owner":"y","tag":{"name":"t"},"x":[1,{}]}`,

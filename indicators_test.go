@@ -72,7 +72,7 @@ func TestEveryIndicatorTypeOnTheWire(t *testing.T) {
 	}
 }
 
-func TestAHostWithAllThatCanBeRead(t *testing.T) {
+func TestHostWithEveryField(t *testing.T) {
 	t.Parallel()
 	c := owned(t, wiretest.Want{Target: "/v2/indicators/hosts/www.example.com?includeAdditional=true&includeAttributes=true&includeTags=true&includes=labels&owner=Example%20Source", Answer: `{"status":"Success","data":{"host":{
 		"id":54321,"owner":{"id":3,"name":"Example Source","type":"Source"},"dateAdded":"2026-01-02T03:04:05Z","lastModified":"2026-01-02T03:04:05-04:00","rating":0.0,"confidence":0,
@@ -175,7 +175,7 @@ func TestCustomTypes(t *testing.T) {
 	}
 }
 
-func TestIndicatorsThatAreNotSent(t *testing.T) {
+func TestInvalidIndicatorsAreRejected(t *testing.T) {
 	t.Parallel()
 	c := owned(t)
 	with := func(f func(h *threatconnect.Host)) *threatconnect.Host {
@@ -217,7 +217,7 @@ func TestIndicatorsThatAreNotSent(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 
-func TestAnIndicatorIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
+func TestIndicatorUpdateSendsOnlySetFields(t *testing.T) {
 	t.Parallel()
 	const host, file = `{"data":{"host":{"hostName":"a.example"}}}`, `{"data":{"file":{}}}`
 	const hostAt, fileAt = "/v2/indicators/hosts/a.example?owner=Example%20Source", "/v2/indicators/files/" + md5A + "?owner=Another%20Source"
@@ -239,7 +239,7 @@ func TestAnIndicatorIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
 
 // An update sends only the fields of IndicatorUpdate. A tag appended to the indicator that was read must
 // not be sent.
-func TestAnUpdateLeavesAloneWhatItDoesNotSet(t *testing.T) {
+func TestUpdateKeepsUnsetFields(t *testing.T) {
 	t.Parallel()
 	client := threatconnecttest.NewT(t).Client()
 	_, err := client.Indicators.Hosts.Create(t.Context(), threatconnect.NewHost("a.example"))
@@ -258,7 +258,7 @@ func TestAnUpdateLeavesAloneWhatItDoesNotSet(t *testing.T) {
 	assert.Equal(t, []any{3.0, true, false}, []any{*got.Rating, *got.DNSActive, *got.Active})
 }
 
-func TestIndicatorUpdatesThatAreNotSent(t *testing.T) {
+func TestInvalidIndicatorUpdatesAreRejected(t *testing.T) {
 	t.Parallel()
 	c := owned(t)
 	for name, tc := range map[string]struct {
@@ -291,7 +291,7 @@ func TestIndicatorUpdatesThatAreNotSent(t *testing.T) {
 	}
 }
 
-func TestNewFileTellsTheHashByItsLength(t *testing.T) {
+func TestNewFileDetectsHashByLength(t *testing.T) {
 	t.Parallel()
 	c := threatconnecttest.NewT(t).Client()
 	for name, tc := range map[string]struct{ hash, md5, sha1, sha256, rule string }{
@@ -317,7 +317,7 @@ func TestNewFileTellsTheHashByItsLength(t *testing.T) {
 	}
 }
 
-func TestFlagsAndSizesAreSentAsThePlatformWantsThem(t *testing.T) {
+func TestFlagAndSizeEncoding(t *testing.T) {
 	t.Parallel()
 	const hostAnswer, fileAnswer = `{"data":{"host":{}}}`, `{"data":{"file":{}}}`
 	c := owned(t,
@@ -336,7 +336,7 @@ func TestFlagsAndSizesAreSentAsThePlatformWantsThem(t *testing.T) {
 
 // GET .../mutexes/deleted lists the deleted mutexes. A list of one could be mistaken for a mutex with the
 // name "deleted".
-func TestAnIndicatorThatIsNamedLikeAListIsNotRead(t *testing.T) {
+func TestGetRejectsValueNamedLikeList(t *testing.T) {
 	t.Parallel()
 	c := owned(t,
 		wiretest.Want{Method: "DELETE", Target: "/v2/indicators/mutexes/deleted?owner=Example%20Source"},

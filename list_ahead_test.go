@@ -102,7 +102,7 @@ func upTo(n int) []int {
 	return list
 }
 
-func TestPagesAheadComeInOrderAndBesideEachOther(t *testing.T) {
+func TestAheadPagesAreConcurrentAndOrdered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		// Later pages arrive sooner.
@@ -117,7 +117,7 @@ func TestPagesAheadComeInOrderAndBesideEachOther(t *testing.T) {
 	})
 }
 
-func TestPagesAheadAskForAsManyAsAllowed(t *testing.T) {
+func TestAheadLimitsConcurrentRequests(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []int{1, 2, 7, 32} {
 		synctest.Test(t, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestPagesAheadAskForAsManyAsAllowed(t *testing.T) {
 	}
 }
 
-func TestPagesAheadStopWhereTheListDoes(t *testing.T) {
+func TestAheadStopsAtEndOfList(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{0, 1, 99, 100, 101, 200, 999, 1000} {
 		for _, from := range []int{0, 1, 150} {
@@ -162,7 +162,7 @@ func TestPagesAheadStopWhereTheListDoes(t *testing.T) {
 	}
 }
 
-func TestPagesAheadFollowAPlatformThatSendsLessThanIsAskedFor(t *testing.T) {
+func TestAheadHandlesShortPages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := &numbers{list: upTo(1234), most: 100}
@@ -174,7 +174,7 @@ func TestPagesAheadFollowAPlatformThatSendsLessThanIsAskedFor(t *testing.T) {
 	})
 }
 
-func TestPagesAheadSurviveAListThatChanges(t *testing.T) {
+func TestAheadHandlesChangingList(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]struct {
 		limit int
@@ -228,7 +228,7 @@ func untilError[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	return items, nil
 }
 
-func TestPagesAheadGiveWhatComesBeforeAnError(t *testing.T) {
+func TestAheadYieldsItemsBeforeError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	synctest.Test(t, func(t *testing.T) {
@@ -248,7 +248,7 @@ func TestPagesAheadGiveWhatComesBeforeAnError(t *testing.T) {
 	})
 }
 
-func TestPagesAheadAreCancelledWhenTheLoopIsLeft(t *testing.T) {
+func TestAheadIsCanceledWhenLoopEnds(t *testing.T) {
 	t.Parallel()
 	leave := func(t *testing.T, how func(seq iter.Seq2[int, error])) {
 		synctest.Test(t, func(t *testing.T) {
@@ -303,7 +303,7 @@ func TestPagesAheadAreCancelledWhenTheLoopIsLeft(t *testing.T) {
 	})
 }
 
-func TestPagesAheadEndWithTheContext(t *testing.T) {
+func TestAheadEndsWithContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := &numbers{list: upTo(10_000), took: func(start int) time.Duration { return time.Duration(start+1) * time.Millisecond }}
@@ -316,7 +316,7 @@ func TestPagesAheadEndWithTheContext(t *testing.T) {
 	})
 }
 
-func TestPagesAheadCanBeRangedOverAgain(t *testing.T) {
+func TestAheadSequenceIsReusable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := &numbers{list: upTo(700)}
@@ -329,7 +329,7 @@ func TestPagesAheadCanBeRangedOverAgain(t *testing.T) {
 	})
 }
 
-func TestPagesAheadGiveWhatPagesOneAfterAnotherDo(t *testing.T) {
+func TestAheadMatchesSequentialPaging(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(200)) {
 		synctest.Test(t, func(t *testing.T) {
@@ -358,7 +358,7 @@ func TestPagesAheadGiveWhatPagesOneAfterAnotherDo(t *testing.T) {
 	}
 }
 
-func TestAPanicInAPageAheadReachesTheLoop(t *testing.T) {
+func TestAheadPanicReachesLoop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &numbers{list: upTo(100), odd: func(start, limit int) ([]int, error) {
@@ -412,7 +412,7 @@ func (l *movingList) fetch(_ context.Context, start, limit int) (*page[int], err
 	return p, nil
 }
 
-func TestAMovingListIsReadWhole(t *testing.T) {
+func TestChangingListIsReadCompletely(t *testing.T) {
 	t.Parallel()
 	front := func(n int) func(*movingList) {
 		return func(l *movingList) { l.items = l.items[min(n, len(l.items)-60):] } // keep the last 60
@@ -463,7 +463,7 @@ func TestAMovingListIsReadWhole(t *testing.T) {
 	}
 }
 
-func TestAListThatCannotBeReadToItsEndIsAnError(t *testing.T) {
+func TestIncompleteListReturnsError(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		list movingList

@@ -111,9 +111,9 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 	}
 }
 
-// TestListsThatDoNotSayHowLongTheyAre checks lists without a count. A page shorter than the limit may not be
+// TestListsWithoutTotalCount checks lists without a count. A page shorter than the limit may not be
 // the last one: the platform may have cut it.
-func TestListsThatDoNotSayHowLongTheyAre(t *testing.T) {
+func TestListsWithoutTotalCount(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer func(start, limit int) []int
@@ -148,9 +148,9 @@ func TestListsThatDoNotSayHowLongTheyAre(t *testing.T) {
 	}
 }
 
-// TestAnEmptyPageIsNotTheEndOfALongerList checks that an empty page is requested again, and then is an error,
+// TestEmptyPageDoesNotEndList checks that an empty page is requested again, and then is an error,
 // as long as the count says that more items follow.
-func TestAnEmptyPageIsNotTheEndOfALongerList(t *testing.T) {
+func TestEmptyPageDoesNotEndList(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer func(n, start, limit int) (int, []int) // n counts the requests
@@ -207,7 +207,7 @@ var foreignAnswers = map[string]func(*http.Request) (*http.Response, error){
 	"a message without a status in a success": wiretest.Answer(200, `{"message":"ok"}`),
 }
 
-func TestForeignAnswersEndNoList(t *testing.T) {
+func TestForeignResponsesDoNotEndList(t *testing.T) {
 	t.Parallel()
 	for name, step := range foreignAnswers {
 		for _, ahead := range []int{0, 4} {
@@ -247,8 +247,8 @@ func TestForeignAnswersEndNoList(t *testing.T) {
 	}
 }
 
-// TestNotFoundIsNotTheEndOfAList checks that "not found" is an error if it is the response for a later page.
-func TestNotFoundIsNotTheEndOfAList(t *testing.T) {
+// TestNotFoundDoesNotEndList checks that "not found" is an error if it is the response for a later page.
+func TestNotFoundDoesNotEndList(t *testing.T) {
 	t.Parallel()
 	const missing = `{"status":"Failure","message":"The requested resource was not found"}`
 	host := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "a.example"}
@@ -278,9 +278,9 @@ func TestNotFoundIsNotTheEndOfAList(t *testing.T) {
 	}
 }
 
-// TestALiveScoreDoesNotHideARepeatedPage checks that a repeated page is detected even if the scores of its
+// TestRepeatedPageIsDetectedDespiteChangingFields checks that a repeated page is detected even if the scores of its
 // items change. The platform ignores resultStart.
-func TestALiveScoreDoesNotHideARepeatedPage(t *testing.T) {
+func TestRepeatedPageIsDetectedDespiteChangingFields(t *testing.T) {
 	t.Parallel()
 	n := 0
 	rt := wiretest.Func(func(r *http.Request) (*http.Response, error) {
@@ -298,7 +298,7 @@ func TestALiveScoreDoesNotHideARepeatedPage(t *testing.T) {
 	assert.LessOrEqual(t, n, 3)
 }
 
-func TestAPageThatRepeatsForEverEndsTheList(t *testing.T) {
+func TestRepeatedPageReturnsErrBadResponse(t *testing.T) {
 	t.Parallel()
 	for count, asked := range map[int]string{-1: "0+10 10+10 0+9", 1000: "0+10 10+10"} {
 		p := &hostPages{answer: func(_, l int) (int, []int) { return count, span(0, l, 10) }}
@@ -310,9 +310,9 @@ func TestAPageThatRepeatsForEverEndsTheList(t *testing.T) {
 	}
 }
 
-// TestAPageThatRepeatsBehindOthersIsNoWholeList checks that a repeated page is an error after different pages,
+// TestLaterRepeatedPageReturnsErrBadResponse checks that a repeated page is an error after different pages,
 // too. The platform ignores the limit and advances only once.
-func TestAPageThatRepeatsBehindOthersIsNoWholeList(t *testing.T) {
+func TestLaterRepeatedPageReturnsErrBadResponse(t *testing.T) {
 	t.Parallel()
 	p := &hostPages{answer: func(start, _ int) (int, []int) { return -1, span(min(start, 10), 10, 100) }}
 	got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
@@ -406,7 +406,7 @@ func TestTheDefaultLimitIsTheSameForListAndAll(t *testing.T) {
 	assert.Equal(t, "name=a", s.Sent[0].URL.Query().Get("filters"))
 }
 
-func TestALimitThatThePlatformRefusesIsSaid(t *testing.T) {
+func TestRejectedLimitIsReported(t *testing.T) {
 	t.Parallel()
 	const old = "The resultStart and resultLimit query parameters must be integers and the maximum value for resultLimit is 500"
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(400, `{"status":"Failure","message":"`+old+`"}`)}}
@@ -425,7 +425,7 @@ func TestALimitThatThePlatformRefusesIsSaid(t *testing.T) {
 	assert.Len(t, got, 1200)
 }
 
-func TestOnePage(t *testing.T) {
+func TestListReturnsOnePage(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer       func(start, limit int) (int, []int)
@@ -482,7 +482,7 @@ func TestNothingFoundIsAnEmptyList(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
 }
 
-func TestItemsOfABrokenAttemptAreForgotten(t *testing.T) {
+func TestRetryDiscardsItemsOfFailedAttempt(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, `{"data":{"indicator":[{"type":"Host","summary":"a.example"},{"ty`), wiretest.Answer(200, `{"status":"Success","data":{}}`)}}
 	got, err := threatconnect.Collect(clientOf(t, s, quick).Indicators.All(t.Context(), nil))
@@ -491,7 +491,7 @@ func TestItemsOfABrokenAttemptAreForgotten(t *testing.T) {
 	assert.Equal(t, 2, s.Count())
 }
 
-func TestSequences(t *testing.T) {
+func TestListSequences(t *testing.T) {
 	t.Parallel()
 	newPages := func() *hostPages {
 		return &hostPages{answer: func(s, l int) (int, []int) { return 25, span(s, l, 25) }}

@@ -22,7 +22,7 @@ import (
 
 const logsPath = contentBase + "/v2/logs/app"
 
-func TestLogsAreSentAsTheyAreGiven(t *testing.T) {
+func TestLogsSend(t *testing.T) {
 	t.Parallel()
 	c, mock := contentClient(t, WithClock(func() time.Time { return time.UnixMilli(1_767_225_600_007) }))
 	var got []sentContent
@@ -91,7 +91,7 @@ type loud struct{}
 
 func (loud) LogValue() slog.Value { return slog.GroupValue(slog.Int("a", 1), slog.String("b", "x y")) }
 
-func TestLogHandlerWritesAttributesBehindTheMessage(t *testing.T) {
+func TestLogHandlerAppendsAttributesToMessage(t *testing.T) {
 	t.Parallel()
 	h, sink := logHandler(t, &LogHandlerOptions{Level: slog.LevelDebug - 4})
 	l := slog.New(h)
@@ -111,7 +111,7 @@ func TestLogHandlerWritesAttributesBehindTheMessage(t *testing.T) {
 	assert.Zero(t, h.Dropped())
 }
 
-func TestLogHandlerSendsWhatIsNotUTF8(t *testing.T) {
+func TestLogHandlerReplacesInvalidUTF8(t *testing.T) {
 	t.Parallel()
 	h, sink := logHandler(t, nil)
 	l := slog.New(h)
@@ -128,7 +128,7 @@ func TestLogEntriesThatAreNotUTF8AreRefused(t *testing.T) {
 	require.ErrorIs(t, c.Logs.Send(t.Context(), LogEntry{Message: "\xff"}), ErrValidation)
 }
 
-func TestLogHandlerDropsRatherThanWaits(t *testing.T) {
+func TestLogHandlerDropsInsteadOfBlocking(t *testing.T) {
 	t.Parallel()
 	h, sink := logHandler(t, &LogHandlerOptions{Buffer: 5, Batch: 2})
 	l := slog.New(h)
@@ -164,7 +164,7 @@ func TestLogHandlerDropsRatherThanWaits(t *testing.T) {
 	require.ErrorIs(t, err, ErrValidation)
 }
 
-func TestLogHandlerKeepsWhatDidNotArrive(t *testing.T) {
+func TestLogHandlerKeepsUndeliveredEntries(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		status int
@@ -278,7 +278,7 @@ func TestLogHandlerSendsInTheBackgroundOnlyWhenStarted(t *testing.T) {
 	})
 }
 
-func TestLogHandlerStartsAgainAfterItsContext(t *testing.T) {
+func TestLogHandlerRestartsAfterContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h, sink := logHandler(t, nil)

@@ -80,7 +80,7 @@ func TestLookupOfValuesOfAnyType(t *testing.T) {
 	})
 }
 
-func TestLookupReadsWithTheOptionsOfTheCall(t *testing.T) {
+func TestLookupUsesCallOptions(t *testing.T) {
 	t.Parallel()
 	var sent []string
 	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
@@ -166,7 +166,7 @@ func TestLookupSendsNothingForExcludedValues(t *testing.T) {
 	})
 }
 
-func TestLookupRefusesOptionsThatContradict(t *testing.T) {
+func TestLookupRejectsInvalidOptions(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
 	c := clientOf(t, s)
@@ -235,7 +235,7 @@ func TestLookupIsParallelInBoundedMemory(t *testing.T) {
 }
 
 // A slow response delays later results, but not their requests.
-func TestLookupGoesOnBehindASlowAnswer(t *testing.T) {
+func TestLookupContinuesBehindSlowResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var taken, answered atomic.Int64
@@ -256,7 +256,7 @@ func TestLookupGoesOnBehindASlowAnswer(t *testing.T) {
 
 // With one request at a time, a result comes before the next value is taken. Otherwise it comes as soon
 // as the next value does.
-func TestLookupOfValuesThatComeSlowly(t *testing.T) {
+func TestLookupOfSlowValues(t *testing.T) {
 	t.Parallel()
 	for parallel, want := range map[int][]time.Duration{
 		1: {time.Second, 11 * time.Second, 21 * time.Second},
@@ -290,7 +290,7 @@ func TestLookupOfValuesThatComeSlowly(t *testing.T) {
 	}
 }
 
-func TestErrorsOfALookup(t *testing.T) {
+func TestLookupErrors(t *testing.T) {
 	t.Parallel()
 	const page = "<html>no</html>"
 	for name, test := range map[string]struct {
@@ -361,7 +361,7 @@ func inTurn(s ...wiretest.Func) wiretest.Func {
 }
 
 // However the loop ends, no goroutine outlives it and it waits for no request.
-func TestALookupThatIsLeft(t *testing.T) {
+func TestLookupEndsCleanlyOnBreakOrPanic(t *testing.T) {
 	t.Parallel()
 	unanswered := wiretest.Func(func(req *http.Request) (*http.Response, error) {
 		if strings.Contains(req.URL.Path, "/h0.") {
@@ -421,7 +421,7 @@ func TestALookupThatIsLeft(t *testing.T) {
 
 // A panic in a transport or in Exclude reaches the loop over the results, where the caller can recover
 // it.
-func TestAPanicOfATransportEndsTheLoopOfALookup(t *testing.T) {
+func TestLookupPropagatesTransportPanic(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]*threatconnect.LookupOptions{"in one owner": nil, "in all owners": {AllOwners: true}} {
 		t.Run(name, func(t *testing.T) {

@@ -244,7 +244,7 @@ func bare(in BatchItem) BatchItem {
 	return out
 }
 
-func TestAMergeKeepsFieldsThatTheLastItemLeavesOut(t *testing.T) {
+func TestMergeKeepsFieldsMissingInLastItem(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	got, _, _ := mergedOf(t, MergeOptions{},
@@ -254,7 +254,7 @@ func TestAMergeKeepsFieldsThatTheLastItemLeavesOut(t *testing.T) {
 	requireItem(t, &Report{FileName: "new.pdf", GroupMeta: GroupMeta{Name: "new", XID: "x"}, PublishDate: day}, got[0])
 }
 
-func TestATextThatIsCutOffIsNoItem(t *testing.T) {
+func TestTruncatedMergedItemIsMalformed(t *testing.T) {
 	t.Parallel()
 	g := NewThreat("t")
 	g.XID, g.GroupXIDs, g.Associated = "x", []string{"y", "z"}, []IndicatorRef{{Type: TypeMutex, Value: "m"}}

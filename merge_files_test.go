@@ -94,7 +94,7 @@ func TestFilesAreMergedByAnySharedHash(t *testing.T) {
 	}
 }
 
-func TestFilesBringTheirOccurrencesAndSize(t *testing.T) {
+func TestMergedFilesKeepOccurrencesAndSize(t *testing.T) {
 	t.Parallel()
 	a, b := fileOf(t, "m1 s1"), fileOf(t, "s1 t1")
 	a.Occurrences = []FileOccurrence{{FileName: "a.exe", ID: 1}, {Path: "/"}}
@@ -205,7 +205,7 @@ func randomFiles(t *testing.T, random *rand.Rand, count, hashes int) []*File {
 	return files
 }
 
-func TestClustersAreThoseFoundInMemory(t *testing.T) {
+func TestFileClustersMatchInMemoryResult(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(300)) {
 		random := rand.New(rand.NewPCG(seed, 7))
@@ -249,7 +249,7 @@ func checkClusters(t *testing.T, files []*File) {
 	}
 }
 
-func FuzzClustersAreThoseFoundInMemory(f *testing.F) {
+func FuzzFileClustersMatchInMemoryResult(f *testing.F) {
 	f.Add([]byte("\x07\x01\x01\x01\x03\x01\x02\x09"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var files []*File

@@ -68,7 +68,7 @@ func merged(t *testing.T, items []threatconnect.BatchItem) (all []threatconnect.
 	return all
 }
 
-func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
+func TestMergedItemsAreImportedOnce(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
@@ -122,7 +122,7 @@ func TestMergedItemsAreDeleted(t *testing.T) {
 	assert.Zero(t, srv.Counts(batchOwner).Indicators)
 }
 
-func TestValuesThatAreCutToTheInstancesLimitsGoIn(t *testing.T) {
+func TestTruncatedAttributesAreImported(t *testing.T) {
 	t.Parallel()
 	client := threatconnecttest.NewT(t).Client(threatconnect.WithOwner("Example Source"))
 	host := threatconnect.NewHost("a.example")

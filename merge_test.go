@@ -115,7 +115,7 @@ func tagsOf(t *testing.T, in BatchItem) (names []string) {
 	return names
 }
 
-func TestIndicatorsOfOneTypeAndValueBecomeOne(t *testing.T) {
+func TestMergeIndicatorsByTypeAndValue(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
 	first := func() *Host {
@@ -165,7 +165,7 @@ func TestIndicatorsOfOneTypeAndValueBecomeOne(t *testing.T) {
 	requireItem(t, NewAddress("192.0.2.1"), got[2])
 }
 
-func TestSameValueOfAnotherTypeIsAnotherThing(t *testing.T) {
+func TestMergeKeepsTypesApart(t *testing.T) {
 	t.Parallel()
 	known := NewCustomIndicator("Wallet", "w", "main")
 	known.Rating = new(2.0)
@@ -180,7 +180,7 @@ func TestSameValueOfAnotherTypeIsAnotherThing(t *testing.T) {
 	requireItem(t, known, got[4])
 }
 
-func TestGroupsOfOneXIDBecomeOne(t *testing.T) {
+func TestMergeGroupsByXID(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	a := NewIncident("old name", day)
@@ -201,7 +201,7 @@ func TestGroupsOfOneXIDBecomeOne(t *testing.T) {
 	}}, got[0])
 }
 
-func TestAssociationsOfTheSameEndsBecomeOne(t *testing.T) {
+func TestMergeAssociationsByEnds(t *testing.T) {
 	t.Parallel()
 	host, url := IndicatorEnd(NewHost("a.example")), IndicatorEnd(NewURL("http://a.example/"))
 	end := func(t GroupType, xid string) AssociationEnd { return AssociationEnd{GroupType: t, GroupXID: xid} }
@@ -219,7 +219,7 @@ func TestAssociationsOfTheSameEndsBecomeOne(t *testing.T) {
 	requireItem(t, &Association{From: host, To: end(GroupThreat, "x")}, got[2])
 }
 
-func TestWhatBreaksARuleGoesThroughInItsPlace(t *testing.T) {
+func TestMergePassesInvalidItemsThrough(t *testing.T) {
 	t.Parallel()
 	type embedding struct{ *Host }
 	bad := &Host{HostName: "a.example", IndicatorMeta: IndicatorMeta{Confidence: new(101)}}
@@ -243,7 +243,7 @@ func TestWhatBreaksARuleGoesThroughInItsPlace(t *testing.T) {
 	assert.False(t, ownItem(embedding{}))
 }
 
-func TestValuesAreCutToTheirLimitOnRequest(t *testing.T) {
+func TestMergeTruncatesValuesToMaxLengths(t *testing.T) {
 	t.Parallel()
 	host := func() *Host {
 		h := NewHost("a.example")
@@ -278,7 +278,7 @@ func TestValuesAreCutToTheirLimitOnRequest(t *testing.T) {
 	requireItem(t, report, got[0])
 }
 
-func TestIndicatorsThatNothingRatesGetTheDefault(t *testing.T) {
+func TestMergeAppliesDefaultRatingAndConfidence(t *testing.T) {
 	t.Parallel()
 	rated, threat := NewHost("a.example"), NewThreat("t")
 	rated.Rating, threat.XID = new(1.0), "x"
@@ -292,7 +292,7 @@ func TestIndicatorsThatNothingRatesGetTheDefault(t *testing.T) {
 	requireItem(t, nil, got[3])
 }
 
-func TestContentsStayWithTheirGroups(t *testing.T) {
+func TestMergeKeepsContentsWithGroups(t *testing.T) {
 	t.Parallel()
 	d := NewDocument("d", "d.zip")
 	d.XID, d.Malware, d.Password = "x", new(true), "infected"
@@ -306,7 +306,7 @@ func TestContentsStayWithTheirGroups(t *testing.T) {
 	require.ErrorIs(t, writtenOf(t, got[1], BatchDelete).err, errDeletedContent)
 }
 
-func TestABlankDescriptionBecomesNoAttribute(t *testing.T) {
+func TestMergeIgnoresBlankDescription(t *testing.T) {
 	t.Parallel()
 	a, b := NewHost("a.example"), NewHost("a.example")
 	a.Description, b.Description = "d", " "
@@ -314,7 +314,7 @@ func TestABlankDescriptionBecomesNoAttribute(t *testing.T) {
 	requireItem(t, a, got[0])
 }
 
-func TestAMergedItemGrowsToItsBound(t *testing.T) {
+func TestMergedItemsGrowUpToLimit(t *testing.T) {
 	t.Parallel()
 	const perItem = 20 << 10
 	var items []BatchItem
@@ -349,7 +349,7 @@ func TestAMergedItemGrowsToItsBound(t *testing.T) {
 	assert.Zero(t, stats.Full)
 }
 
-func TestLargeItemsHaveAPlace(t *testing.T) {
+func TestMergePassesLargeItemsThrough(t *testing.T) {
 	t.Parallel()
 	large := NewSignature("s", "s.yar", SignatureYARA, longText(3*mergeBytes))
 	large.XID = "x"
@@ -369,7 +369,7 @@ func longText(n int) string {
 	return string(b)
 }
 
-func TestAnErrorOfTheSequenceComesAfterWhatCameBeforeIt(t *testing.T) {
+func TestMergeYieldsItemsBeforeError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the feed broke off")
 	items := sequence([]BatchItem{NewHost("a.example"), NewHost("b.example"), NewHost("a.example")}, broken)
@@ -400,7 +400,7 @@ func onlyError(t *testing.T, items iter.Seq2[BatchItem, error]) error {
 	return last
 }
 
-func TestWhatStopsTheMergeIsTold(t *testing.T) {
+func TestMergeErrors(t *testing.T) {
 	t.Parallel()
 	for _, o := range []MergeOptions{{MaxBytes: 1}, {MaxBytes: 1<<30 + 1}, {MaxBytes: -1}, {MaxLengths: map[string]int{"a": -1}}, {Rating: new(5.1)}, {Confidence: new(-1)}} {
 		require.ErrorIs(t, onlyError(t, MergeItems(t.Context(), sequence(nil, nil), &o)), ErrValidation)
@@ -432,7 +432,7 @@ func TestWhatStopsTheMergeIsTold(t *testing.T) {
 	}, nil)), stopped, "after reading")
 }
 
-func TestLeavingAMergeEarlyLeavesNothing(t *testing.T) {
+func TestMergeBreakLeavesNoFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var items []BatchItem

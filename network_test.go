@@ -95,7 +95,7 @@ func checkShown(t *testing.T, err error) {
 	}
 }
 
-func TestConnectionsThatBreak(t *testing.T) {
+func TestBrokenConnections(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
 	all := []string{"GET", "PUT", "DELETE", "POST that may repeat"}
@@ -141,7 +141,7 @@ func TestConnectionsThatBreak(t *testing.T) {
 
 func takeTCP(conn *net.TCPConn) { takeRequest(conn) }
 
-func TestAConnectionThatIsResetAfterAnUpload(t *testing.T) {
+func TestConnectionResetAfterUpload(t *testing.T) {
 	t.Parallel()
 	content := threatconnect.BytesContent(bytes.Repeat([]byte("x"), 1<<20))
 	const document = 7
@@ -169,7 +169,7 @@ func TestAConnectionThatIsResetAfterAnUpload(t *testing.T) {
 	}
 }
 
-func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
+func TestServerNotReadingUpload(t *testing.T) {
 	t.Parallel()
 	const document = 7
 	const size = 64 << 20 // more than the buffers on the way can hold
@@ -208,7 +208,7 @@ func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
 	})
 }
 
-func TestAnswersThatTakeForEver(t *testing.T) {
+func TestEndlessResponses(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 	// write sends first, and then again repeatedly until the connection is closed.
@@ -286,7 +286,7 @@ func TestAnswersThatTakeForEver(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNoHTTP(t *testing.T) {
+func TestInvalidHTTPResponses(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	length := fmt.Sprintf("Content-Length: %d\r\n\r\n", len(whoami))
@@ -338,10 +338,10 @@ func TestAnswersThatAreNoHTTP(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatNobodyAskedForIsNobodys checks that an unsolicited second response is not taken for the
+// TestUnsolicitedResponseIsIgnored checks that an unsolicited second response is not taken for the
 // response to the next request. Package net/http reports it to the standard logger, so the test is not
 // parallel.
-func TestAnAnswerThatNobodyAskedForIsNobodys(t *testing.T) {
+func TestUnsolicitedResponseIsIgnored(t *testing.T) {
 	var said lockedBuffer
 	defer log.SetOutput(log.Writer())
 	log.SetOutput(&said)
@@ -452,7 +452,7 @@ func nameServer(t *testing.T, code byte) *net.Resolver {
 	}}
 }
 
-func TestNamesThatAreNotFound(t *testing.T) {
+func TestDNSErrors(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		code  byte
@@ -477,7 +477,7 @@ func TestNamesThatAreNotFound(t *testing.T) {
 	}
 }
 
-func TestAHostOfAnotherScriptIsDialledByItsEncodedName(t *testing.T) {
+func TestIDNHostIsDialedAsPunycode(t *testing.T) {
 	t.Parallel()
 	var dialled string
 	tr := &http.Transport{DialContext: func(_ context.Context, _, addr string) (net.Conn, error) {

@@ -170,7 +170,7 @@ func TestMetricsAreReadAndWritten(t *testing.T) {
 	require.NoError(t, client.Metrics.Delete(t.Context(), "alerts/day"))
 }
 
-func TestMetricPointsAreAddedWithAndWithoutAnAnswer(t *testing.T) {
+func TestAddMetricPoints(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 4, 12, 30, 0, 0, time.FixedZone("", 2*60*60))
 	const add = "/v2/customMetrics/alerts/data"
@@ -203,7 +203,7 @@ func TestMetricPointsAreAddedWithAndWithoutAnAnswer(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 }
 
-func TestMetricThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
+func TestInvalidMetricIsRejected(t *testing.T) {
 	t.Parallel()
 	s := scripted(t).Metrics
 	good := threatconnect.Metric{Name: strings.Repeat("\u00fc", 45), DataType: threatconnect.MetricCount, Interval: threatconnect.MetricHourly}
@@ -253,7 +253,7 @@ func TestMetricThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	peopleRefused(t, s.Delete(t.Context(), ""), "metric name", "")
 }
 
-func TestLifeOfAMetric(t *testing.T) {
+func TestMetricLifecycle(t *testing.T) {
 	t.Parallel()
 	for name, odd := range peopleOddities {
 		t.Run(name, func(t *testing.T) {
@@ -293,7 +293,7 @@ func TestLifeOfAMetric(t *testing.T) {
 	}
 }
 
-func TestNotificationsAreSentToOneAudience(t *testing.T) {
+func TestNotificationAudiences(t *testing.T) {
 	t.Parallel()
 	client := scripted(t,
 		wiretest.Want{Method: "POST", Target: "/v2/notifications",
@@ -310,7 +310,7 @@ func TestNotificationsAreSentToOneAudience(t *testing.T) {
 	}
 }
 
-func TestNotificationThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
+func TestInvalidNotificationIsRejected(t *testing.T) {
 	t.Parallel()
 	s := scripted(t).Notifications
 	good := threatconnect.Notification{Type: strings.Repeat("\u00fc", 50), Priority: "low", Message: strings.Repeat("m", 64<<10), Organization: true}
@@ -345,7 +345,7 @@ func TestNotificationThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	}
 }
 
-func TestNotificationIsSentOnceAndShowsNobodyInErrors(t *testing.T) {
+func TestFailedNotificationIsNotRetriedOrLeaked(t *testing.T) {
 	t.Parallel()
 	client := scripted(t, wiretest.Want{Method: "POST", Target: "/v2/notifications", Body: `{"notificationType":"A","priority":"Low","message":"look","recipients":"jo@example.com"}`,
 		Status: http.StatusBadGateway, Answer: `{"status":"Failure","message":"could not send look to jo@example.com"}`})

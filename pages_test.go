@@ -91,7 +91,7 @@ var parsedTestFunctions = sync.OnceValues(func() (map[string]bool, error) {
 	return found, err
 })
 
-func TestFaultsNameTestsThatExist(t *testing.T) {
+func TestFaultsPageNamesExistingTests(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("docs/faults.md")
 	require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestFaultsNameTestsThatExist(t *testing.T) {
 	}
 }
 
-func TestFaultsAreReadAsTheyAreWritten(t *testing.T) {
+func TestParseFaultRows(t *testing.T) {
 	t.Parallel()
 	rows := faultRows(t, "| # | fault | what happens | tests | result |\n|---|---|---|---|---|\n| 1 | a | b | `wire.TestX`, `x.FuzzY` and `not a test` | handled |\n| 2 | c | d | none | open |\n\nText.\n")
 	assert.Equal(t, []faultRow{{1, []string{"wire.TestX", "x.FuzzY"}, "handled"}, {2, nil, "open"}}, rows)
@@ -324,7 +324,7 @@ func docRows(text string, wrong func(row int, what string)) []docRow {
 	return rows
 }
 
-func TestThePageAboutBatchNamesTestsThatExist(t *testing.T) {
+func TestBatchPageNamesExistingTests(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("docs/batch.md")
 	require.NoError(t, err)
@@ -348,7 +348,7 @@ func TestThePageAboutBatchNamesTestsThatExist(t *testing.T) {
 	}
 }
 
-func TestRowsAboutBatchAreReadAsTheyAreWritten(t *testing.T) {
+func TestParseBatchPageRows(t *testing.T) {
 	t.Parallel()
 	const head = "| # | a | b | c |\n|---|---|---|---|\n"
 	for row, what := range map[string]string{

@@ -45,7 +45,7 @@ func peopleRoutes(srv *threatconnecttest.Server, prefixes ...string) (asked, all
 	return slices.Compact(asked), all
 }
 
-func TestLifeOfATask(t *testing.T) {
+func TestTaskLifecycle(t *testing.T) {
 	t.Parallel()
 	for name, odd := range peopleOddities {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestLifeOfATask(t *testing.T) {
 	}
 }
 
-func TestLifeOfAVictim(t *testing.T) {
+func TestVictimLifecycle(t *testing.T) {
 	t.Parallel()
 	for name, odd := range peopleOddities {
 		t.Run(name, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestLifeOfAVictim(t *testing.T) {
 	}
 }
 
-func TestLifeOfAnAdversarysAssets(t *testing.T) {
+func TestAdversaryAssetLifecycle(t *testing.T) {
 	t.Parallel()
 	for name, odd := range peopleOddities {
 		t.Run(name, func(t *testing.T) {
@@ -251,7 +251,7 @@ func peopleRefused(t *testing.T, err error, field, value string) {
 	}
 }
 
-func TestUsersOfATaskAreReadAndChanged(t *testing.T) {
+func TestTaskUsers(t *testing.T) {
 	t.Parallel()
 	for branch, users := range map[string]func(*threatconnect.Client) threatconnect.TaskUsersService{
 		"assignees":  func(c *threatconnect.Client) threatconnect.TaskUsersService { return c.Tasks.Assignees },
@@ -285,7 +285,7 @@ func TestUsersOfATaskAreReadAndChanged(t *testing.T) {
 	}
 }
 
-func TestNoUsersIsToldFromNoTask(t *testing.T) {
+func TestTaskWithoutUsersIsNotErrNotFound(t *testing.T) {
 	t.Parallel()
 	const missing = `{"status":"Failure","message":"The requested resource was not found"}`
 	client := scripted(t,
@@ -301,7 +301,7 @@ func TestNoUsersIsToldFromNoTask(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
 }
 
-func TestUsersOfATaskAreCheckedBeforeTheFirstIsSent(t *testing.T) {
+func TestTaskUsersAreValidatedBeforeSending(t *testing.T) {
 	t.Parallel()
 	s := scripted(t).Tasks.Escalatees
 	peopleRefused(t, s.Add(t.Context(), threatconnect.TaskRef{ID: 1}, "fine", " "), "user name", "fine")

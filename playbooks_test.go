@@ -25,7 +25,7 @@ const (
 	onePlaybook   = `{"id":"7","groupXid":"f0e1","name":"Triage","status":"Active","triggerType":"WebHook","labels":["a","b"],"type":{"x":1}}`
 )
 
-func TestPlaybooksAreFoundInAnyWrapping(t *testing.T) {
+func TestPlaybooksAreReadFromAnyEnvelope(t *testing.T) {
 	t.Parallel()
 	want := Playbook{ID: 7, GroupXID: "f0e1", Name: "Triage", Status: PlaybookActive, TriggerType: "WebHook", Labels: []string{"a", "b"},
 		Extra: map[string]json.RawMessage{"type": json.RawMessage(`{"x":1}`)}, Raw: json.RawMessage(onePlaybook)}
@@ -53,7 +53,7 @@ func TestPlaybooksAreFoundInAnyWrapping(t *testing.T) {
 	}
 }
 
-func TestPlaybooksWithoutSense(t *testing.T) {
+func TestOddPlaybookResponses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer httpmock.Responder
@@ -209,7 +209,7 @@ func mockedTrigger(t *testing.T, opts PlaybookTriggerOptions) (*PlaybookTrigger,
 	return trigger, mock
 }
 
-func TestTriggerPostsJSONWithoutAnySignature(t *testing.T) {
+func TestTriggerPostsUnsignedJSON(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		opts    PlaybookTriggerOptions
@@ -249,7 +249,7 @@ func TestTriggerPostsJSONWithoutAnySignature(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestTriggerAnswersOfOtherKinds(t *testing.T) {
+func TestTriggerErrorResponses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer httpmock.Responder
@@ -285,7 +285,7 @@ func TestTriggerAnswersOfOtherKinds(t *testing.T) {
 	}
 }
 
-func TestTriggerRepeatsOnlyWhatWasNeverConnected(t *testing.T) {
+func TestTriggerRetriesOnlyFailedDials(t *testing.T) {
 	t.Parallel()
 	refused := httpmock.NewErrorResponder(&net.OpError{Op: "dial", Err: io.ErrClosedPipe})
 	trigger, mock := mockedTrigger(t, PlaybookTriggerOptions{})
@@ -309,7 +309,7 @@ func TestTriggerRepeatsOnlyWhatWasNeverConnected(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestTriggerRefusesBadAddresses(t *testing.T) {
+func TestTriggerRejectsInvalidURLsAndOptions(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"", "tc.example.com", "ftp://tc.example.com/s3cret", "http://tc.example.com/s3cret", "https://user:s3cret@tc.example.com/",
 		"https://tc.example.com/s3cret#x", "https:///s3cret", "https:s3cret", "https://tc.example.com/%zzs3cret"} {
@@ -325,7 +325,7 @@ func TestTriggerRefusesBadAddresses(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestTriggerShowsNothing(t *testing.T) {
+func TestTriggerPrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	trigger, err := NewPlaybookTrigger(triggerAt, &PlaybookTriggerOptions{Username: "s3cret-user", Password: "s3cret-password"})
 	require.NoError(t, err)
@@ -336,7 +336,7 @@ func TestTriggerShowsNothing(t *testing.T) {
 	}
 }
 
-func TestTriggerErrorsHoldNothingOfItsAddress(t *testing.T) {
+func TestTriggerErrorsHideURLAndPassword(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]httpmock.Responder{
 		"a transport that names the URL": func(req *http.Request) (*http.Response, error) {
@@ -385,7 +385,7 @@ func TestTriggerWaitsAsLongAsTheContext(t *testing.T) {
 	assert.NotContains(t, err.Error(), srv.URL)
 }
 
-func TestATriggerReadsAnAnswerOfAnySize(t *testing.T) {
+func TestTriggerAcceptsMaxInt64MaxBody(t *testing.T) {
 	t.Parallel()
 	trigger, mock := mockedTrigger(t, PlaybookTriggerOptions{MaxBody: math.MaxInt64})
 	mock.RegisterNoResponder(httpmock.NewStringResponder(200, "hello"))

@@ -192,7 +192,7 @@ func (m *meddling) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // A list may change while it is read. Only the current set, which does not change, decides which
 // indicators are stale.
-func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) {
+func TestReconcileKeepsFeedWhileListChanges(t *testing.T) {
 	t.Parallel()
 	missed, unlisted := 0, 0
 	for seed := range scaletest.N(uint64(60)) {
@@ -285,9 +285,9 @@ func spelling(random *rand.Rand, typ string, n int) string {
 // hashOf returns the nth hash of a kind.
 func hashOf(kind, n int) string { return fmt.Sprintf("%0*X", []int{32, 40, 64}[kind], n+1) }
 
-// TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds checks that indicators in the feed do not change, in
+// TestReconcileNeverTouchesAnySpellingInFeed checks that indicators in the feed do not change, in
 // any spelling, while Reconcile deletes or retires and another user adds other spellings and merges files.
-func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
+func TestReconcileNeverTouchesAnySpellingInFeed(t *testing.T) {
 	t.Parallel()
 	const values = 12 // of each type
 	types := []string{"Coin", "Email Subject", "Hashtag", "Mutex", "Registry Key", "URL", "User Agent", "File"}

@@ -91,7 +91,7 @@ func keptOfEveryType() []threatconnect.BatchItem {
 	}
 }
 
-func TestReconcileRemovesOfEveryTypeWhatTheFeedHasNot(t *testing.T) {
+func TestReconcileRemovesStaleOfEveryType(t *testing.T) {
 	t.Parallel()
 	for name, odd := range map[string]threatconnecttest.Oddity{"as usual": 0, "every oddity": threatconnecttest.OddityAll, "a merged feed": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestReconcileRemovesOfEveryTypeWhatTheFeedHasNot(t *testing.T) {
 	}
 }
 
-func TestReconcileDeletesWithTheSmallestBody(t *testing.T) {
+func TestReconcileDeleteBodyIsMinimal(t *testing.T) {
 	t.Parallel()
 	srv := holding(t, "Host|a.example", "Host|b.example", "Coin|btc : x")
 	cfg := sweep()
@@ -159,7 +159,7 @@ func TestReconcileDeletesWithTheSmallestBody(t *testing.T) {
 	}
 }
 
-func TestReconcileLeavesOtherTypesAlone(t *testing.T) {
+func TestReconcileKeepsOtherTypes(t *testing.T) {
 	t.Parallel()
 	srv := holding(t, "Host|a.example", "Host|b.example", "Address|192.0.2.1")
 	client := srv.Client()
@@ -184,7 +184,7 @@ func TestReconcileLeavesOtherTypesAlone(t *testing.T) {
 	assert.Equal(t, []string{"Host|a.example"}, held(srv))
 }
 
-func TestReconcileRefusesToRemoveTooMuch(t *testing.T) {
+func TestReconcileLimitsDeletions(t *testing.T) {
 	t.Parallel()
 	var items []string
 	for n := range 10 {
@@ -221,9 +221,9 @@ func TestReconcileRefusesToRemoveTooMuch(t *testing.T) {
 	}
 }
 
-// TestReconcileRefusesToRemoveTooMuchOfAType checks that MaxShare applies to each type. The feed has lost a
+// TestReconcileLimitsDeletionsPerType checks that MaxShare applies to each type. The feed has lost a
 // type that is a small part of the owner.
-func TestReconcileRefusesToRemoveTooMuchOfAType(t *testing.T) {
+func TestReconcileLimitsDeletionsPerType(t *testing.T) {
 	t.Parallel()
 	var owner []string
 	var hosts []threatconnect.BatchItem
@@ -283,7 +283,7 @@ func TestReconcileRefusesToRemoveTooMuchOfAType(t *testing.T) {
 	}
 }
 
-func TestADryRunOfReconcileRemovesNothing(t *testing.T) {
+func TestReconcileDryRunRemovesNothing(t *testing.T) {
 	t.Parallel()
 	srv := holding(t, "Host|a.example", "Host|b.example", "File|"+md5A)
 	cfg := sweep()
@@ -326,7 +326,7 @@ func TestReconcileMatchesFilesByAnyHash(t *testing.T) {
 	}
 }
 
-func TestReconcileRemovesNothingWhenAnythingIsDoubtful(t *testing.T) {
+func TestReconcileRemovesNothingOnAnyError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken feed")
 	after := func(items ...threatconnect.BatchItem) iter.Seq2[threatconnect.BatchItem, error] {
@@ -386,9 +386,9 @@ func TestReconcileRemovesNothingWhenAnythingIsDoubtful(t *testing.T) {
 	}
 }
 
-// TestReconcileRefusesTwoSpellingsOfAType checks that a type has the same letter case in Types and in the
+// TestReconcileRejectsTwoSpellingsOfType checks that a type has the same letter case in Types and in the
 // whole feed. In batch files, the platform ignores the case.
-func TestReconcileRefusesTwoSpellingsOfAType(t *testing.T) {
+func TestReconcileRejectsTwoSpellingsOfType(t *testing.T) {
 	t.Parallel()
 	coin := threatconnect.NewCustomIndicator("Coin", "btc", "kept")
 	for name, c := range map[string]struct {
@@ -413,7 +413,7 @@ func TestReconcileRefusesTwoSpellingsOfAType(t *testing.T) {
 	}
 }
 
-func TestReconcileLeavesInvalidItemsOutWhenItIsToldTo(t *testing.T) {
+func TestReconcileOnInvalidSkipsItems(t *testing.T) {
 	t.Parallel()
 	srv := holding(t, "Host|a.example", "Host|b.example")
 	cfg := sweep()
@@ -448,7 +448,7 @@ func TestReconcileLeavesInvalidItemsOutWhenItIsToldTo(t *testing.T) {
 
 // Excluded indicators are not in the feed. Those that an earlier import without the exclusion added are
 // removed.
-func TestReconcileRemovesWhatIsExcluded(t *testing.T) {
+func TestReconcileRemovesExcludedItems(t *testing.T) {
 	t.Parallel()
 	owner := []string{"Host|a.example", "Host|bad.example", "Host|good.example", "File|" + md5A + " : " + sha1A + " : " + sha256A, "Address|10.0.0.1"}
 	feed := setOf(threatconnect.NewHost("A.example"), threatconnect.NewHost("Good.example"), threatconnect.NewHost("bad.example"), threatconnect.NewHost("other.example"),
@@ -510,7 +510,7 @@ func TestReconcileRemovesWhatIsExcluded(t *testing.T) {
 	}
 }
 
-func TestReconcileSparesWhatChangedLately(t *testing.T) {
+func TestReconcileSparesRecentlyModified(t *testing.T) {
 	t.Parallel()
 	srv := holding(t)
 	begin := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
@@ -525,9 +525,9 @@ func TestReconcileSparesWhatChangedLately(t *testing.T) {
 	assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Spared: 2, Stale: 1, Removed: 1}, report.Total)
 }
 
-// TestReconcileSparesWhatChangedInTheSecondOfModifiedBefore checks an indicator that another user adds 300 ms
+// TestReconcileSparesSameSecondAsModifiedBefore checks an indicator that another user adds 300 ms
 // after ModifiedBefore. The platform's dates have no fraction of a second, and its clock may differ.
-func TestReconcileSparesWhatChangedInTheSecondOfModifiedBefore(t *testing.T) {
+func TestReconcileSparesSameSecondAsModifiedBefore(t *testing.T) {
 	t.Parallel()
 	for _, offset := range []time.Duration{0, -10 * time.Minute, 10 * time.Minute} {
 		t.Run(offset.String(), func(t *testing.T) {
@@ -550,7 +550,7 @@ func TestReconcileSparesWhatChangedInTheSecondOfModifiedBefore(t *testing.T) {
 	}
 }
 
-func TestReconcileSparesWhatHasNoTimeWhenModifiedBeforeIsSet(t *testing.T) {
+func TestReconcileSparesUndatedWithModifiedBefore(t *testing.T) {
 	t.Parallel()
 	client := listing(t, `{"resultCount":2,"host":[{"hostName":"undated.example"},{"hostName":"old.example","lastModified":"2020-01-01T00:00:00Z"}]}`)
 	cfg := sweep()
@@ -615,7 +615,7 @@ func TestReconcileSparesOtherSpellings(t *testing.T) {
 	}
 }
 
-func TestReconcileLooksAtWhatItIsToldTo(t *testing.T) {
+func TestReconcileFiltersAndInactive(t *testing.T) {
 	t.Parallel()
 	srv := holding(t, "Host|a.example", "Host|b.example", "Host|c.test")
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: "idle.example", Inactive: true}))
@@ -645,7 +645,7 @@ func listing(t *testing.T, body string) *threatconnect.Client {
 	return c
 }
 
-func TestReconcileJudgesOddListsCarefully(t *testing.T) {
+func TestReconcileOddLists(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body  string
@@ -708,7 +708,7 @@ func TestReconcileJudgesOddListsCarefully(t *testing.T) {
 	require.ErrorContains(t, err, "another")
 }
 
-func TestReconcileConfigurationsThatMakeNoSense(t *testing.T) {
+func TestReconcileRejectsInvalidConfigurations(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*threatconnect.ReconcileConfig){
 		"no owner":                          func(c *threatconnect.ReconcileConfig) { c.Owner = "" },
@@ -774,7 +774,7 @@ func TestReconcileEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestReconcileTellsWhatCouldNotBeRemoved(t *testing.T) {
+func TestReconcileReportsItemsItCannotRemove(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := holding(t, "Host|h0.example", "Host|h1.example", "Mutex|m")
@@ -793,9 +793,9 @@ func TestReconcileTellsWhatCouldNotBeRemoved(t *testing.T) {
 	})
 }
 
-// TestReconcileTakesNotFoundForRemoved checks that hosts that another user deletes during the run count as
+// TestReconcileCountsNotFoundAsRemoved checks that hosts that another user deletes during the run count as
 // removed, although the job reports an error for each of them.
-func TestReconcileTakesNotFoundForRemoved(t *testing.T) {
+func TestReconcileCountsNotFoundAsRemoved(t *testing.T) {
 	t.Parallel()
 	const refused = `{"errorReason":"Error (0x1005): h2.example could not be deleted","errorSource":"h2.example"}`
 	for name, c := range map[string]struct {
@@ -865,8 +865,8 @@ func meanwhile(srv *threatconnecttest.Server, do func()) http.RoundTripper {
 	})
 }
 
-// TestReconcileReadsFilesAgainBeforeItRemovesThem checks files that change after the list was read.
-func TestReconcileReadsFilesAgainBeforeItRemovesThem(t *testing.T) {
+// TestReconcileRereadsFilesBeforeRemoval checks files that change after the list was read.
+func TestReconcileRereadsFilesBeforeRemoval(t *testing.T) {
 	t.Parallel()
 	begin := time.Now().Add(-time.Hour)
 	ok := threatconnect.ReconcileCounts{Current: 1, Listed: 2, Stale: 1, Removed: 1}
@@ -919,8 +919,8 @@ func TestReconcileReadsFilesAgainBeforeItRemovesThem(t *testing.T) {
 	}
 }
 
-// TestReconcileTellsWhichFilesCouldNotBeRemoved checks the report if the third of five requests fails.
-func TestReconcileTellsWhichFilesCouldNotBeRemoved(t *testing.T) {
+// TestReconcileReportsFilesItCannotRemove checks the report if the third of five requests fails.
+func TestReconcileReportsFilesItCannotRemove(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault threatconnecttest.Fault
@@ -969,8 +969,8 @@ func TestReconcileTellsWhichFilesCouldNotBeRemoved(t *testing.T) {
 	}
 }
 
-// TestReconcileRemovesFilesAtTheSameTime checks that Concurrency limits the number of requests at a time.
-func TestReconcileRemovesFilesAtTheSameTime(t *testing.T) {
+// TestReconcileRemovesFilesConcurrently checks that Concurrency limits the number of requests at a time.
+func TestReconcileRemovesFilesConcurrently(t *testing.T) {
 	t.Parallel()
 	for concurrency, want := range map[int]int{0: 16, 1: 1, 3: 3} {
 		synctest.Test(t, func(t *testing.T) {
@@ -1075,9 +1075,9 @@ func TestReconcileRetires(t *testing.T) {
 	}
 }
 
-// TestReconcileRefusesToRetireTooMuch checks that indicators that are already retired do not count toward the
+// TestReconcileLimitsRetirements checks that indicators that are already retired do not count toward the
 // share.
-func TestReconcileRefusesToRetireTooMuch(t *testing.T) {
+func TestReconcileLimitsRetirements(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	for n := range 100 {

@@ -33,7 +33,7 @@ var (
 	relatedThreat   = threatconnect.GroupRef{Type: threatconnect.GroupThreat, ID: 777}
 )
 
-func TestListsThatHangTogetherWithSomethingArePaged(t *testing.T) {
+func TestRelatedListsArePaged(t *testing.T) {
 	t.Parallel()
 	c := owned(t,
 		wiretest.Want{Target: "/v2/indicators/hosts/www.example.com/groups?owner=Example%20Source&resultLimit=2",
@@ -53,7 +53,7 @@ func TestListsThatHangTogetherWithSomethingArePaged(t *testing.T) {
 	assert.IsType(t, &threatconnect.UnknownGroup{}, groups[2])
 }
 
-func TestASequenceCanBeRangedTwiceAndLeftEarly(t *testing.T) {
+func TestRelatedSequenceIsReusable(t *testing.T) {
 	t.Parallel()
 	step := wiretest.Want{Target: "/v2/tags/Phishing/indicators?owner=Example%20Source&resultLimit=500",
 		Answer: `{"status":"Success","data":{"resultCount":2,"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"b.example"}]}}`}
@@ -69,7 +69,7 @@ func TestASequenceCanBeRangedTwiceAndLeftEarly(t *testing.T) {
 }
 
 // Some versions of the platform return 404 for an empty list, as they do if the resource is missing.
-func TestNothingRelatedIsEmptyAndNothingToRelateToIsAnError(t *testing.T) {
+func TestRelatedNotFoundDependsOnParent(t *testing.T) {
 	t.Parallel()
 	list := wiretest.Want{Target: "/v2/groups/incidents/54321/indicators?owner=Example%20Source&resultLimit=500", Status: 404, Answer: relatedMissing}
 	for name, test := range map[string]struct {
@@ -94,7 +94,7 @@ func TestNothingRelatedIsEmptyAndNothingToRelateToIsAnError(t *testing.T) {
 	}
 }
 
-func TestTheOwnerOfAResourceComesBeforeThatOfTheClient(t *testing.T) {
+func TestResourceOwnerOverridesClientOwner(t *testing.T) {
 	t.Parallel()
 	const empty = `{"status":"Success","data":{"resultCount":0,"incident":[]}}`
 	c := owned(t,
@@ -108,7 +108,7 @@ func TestTheOwnerOfAResourceComesBeforeThatOfTheClient(t *testing.T) {
 	require.NoError(t, relatedErr(c.InOwner("Other").Associations.Groups(t.Context(), ref, incidents)))
 }
 
-func TestAListOfOneTypeHasTheTypesOwnFields(t *testing.T) {
+func TestTypedRelatedListHasTypeFields(t *testing.T) {
 	t.Parallel()
 	c := owned(t,
 		wiretest.Want{Target: "/v2/tags/Nation%20State/groups/incidents?owner=Example%20Source&resultLimit=500",
@@ -126,7 +126,7 @@ func TestAListOfOneTypeHasTheTypesOwnFields(t *testing.T) {
 	assert.Equal(t, new(int64(12)), files[0].(*threatconnect.File).Size)
 }
 
-func TestRelationsThatCannotBeReadAreRefusedUnsent(t *testing.T) {
+func TestInvalidRelationsAreRejectedUnsent(t *testing.T) {
 	t.Parallel()
 	c := owned(t)
 	ctx := t.Context()

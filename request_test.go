@@ -62,7 +62,7 @@ func certificate(t *testing.T, name string, until time.Time) (tls.Certificate, *
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-func TestTLSFailuresAreNotTriedAgain(t *testing.T) {
+func TestTLSFailuresAreNotRetried(t *testing.T) {
 	t.Parallel()
 	good, roots := certificate(t, "localhost", time.Now().Add(time.Hour))
 	expired, expiredRoots := certificate(t, "localhost", time.Now().Add(-time.Hour))
@@ -112,7 +112,7 @@ func TestTLSFailuresAreNotTriedAgain(t *testing.T) {
 	}
 }
 
-func TestPlainHTTPBehindHTTPSIsNotTriedAgain(t *testing.T) {
+func TestPlainHTTPBehindHTTPSIsNotRetried(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.NotFoundHandler())
 	defer srv.Close()
@@ -121,7 +121,7 @@ func TestPlainHTTPBehindHTTPSIsNotTriedAgain(t *testing.T) {
 	assert.NotContains(t, err.Error(), "attempts")
 }
 
-func TestConnectionsThatAreNeverMadeAreTriedAgainByEveryMethod(t *testing.T) {
+func TestFailedDialsAreRetriedByEveryMethod(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -176,7 +176,7 @@ func proxy(t *testing.T, answer string) (addr string, asked *atomic.Int32) {
 	return l.Addr().String(), asked
 }
 
-func TestAProxyThatRefusesIsNamed(t *testing.T) {
+func TestRejectingProxyIsNamedInError(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer string
@@ -207,7 +207,7 @@ func TestAProxyThatRefusesIsNamed(t *testing.T) {
 	assert.Equal(t, int32(1), asked.Load())
 }
 
-func TestNothingFollowsARedirect(t *testing.T) {
+func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	// The redirect target counts connections, so even a connection without a request is noticed.
 	var reached atomic.Int32
@@ -282,7 +282,7 @@ type echo string
 
 func (e echo) Error() string { return string(e) }
 
-func TestTransportErrorsAreFitToBeShown(t *testing.T) {
+func TestTransportErrorsAreSafeToPrint(t *testing.T) {
 	t.Parallel()
 	const unknown = "an unrecognized error of type *errors.errorString (unwrap RequestError.Err to read it)"
 	evil := errors.New("cannot reach www.example.com")
@@ -315,7 +315,7 @@ func TestTransportErrorsAreFitToBeShown(t *testing.T) {
 	}
 }
 
-func TestDoRefusesWhatItCannotSend(t *testing.T) {
+func TestDoRejectsInvalidRequests(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, "{}")}}
 	c := clientOf(t, s)
@@ -357,7 +357,7 @@ func routeOf(req *http.Request) string {
 	return route
 }
 
-func TestDoSendsWhatItIsGiven(t *testing.T) {
+func TestDoSendsRequestAsGiven(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, "a,b\n", "Content-Type", "text/csv"), wiretest.Answer(404, `{"status":"Failure","message":"The requested resource was not found"}`)}}
 	var log bytes.Buffer
@@ -390,9 +390,9 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 	assert.Contains(t, log.String(), "method=POST route=/v2/tags/{} attempt=1")
 }
 
-// TestErrorsOfOtherCallsAreNotTheAnswer checks that the error of another client's call is not taken for a
+// TestErrorOfAnotherCallIsNotTreatedAsResponse checks that the error of another client's call is not taken for a
 // response if the caller's code returns it.
-func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
+func TestErrorOfAnotherCallIsNotTreatedAsResponse(t *testing.T) {
 	t.Parallel()
 	_, others := clientOf(t, &wiretest.Steps{Do: steps{wiretest.Answer(404, `{"status":"Failure","message":"The requested resource was not found"}`)}}).Owners.Whoami(t.Context())
 	require.ErrorIs(t, others, threatconnect.ErrNotFound)

@@ -52,7 +52,7 @@ func refused() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "try again", IsTemporary: true}}
 }
 
-func TestWhatIsTriedAgain(t *testing.T) {
+func TestRetryConditions(t *testing.T) {
 	t.Parallel()
 	const ok = `{"status":"Success","data":{"user":{},"host":{"id":1}}}`
 	const all, no = "GET PUT DELETE POST that may repeat", ""
@@ -117,7 +117,7 @@ func TestWhatIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestALostWriteSaysThatItMayHaveTakenEffect(t *testing.T) {
+func TestLostWriteReturnsErrOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	const words = "; it may have taken effect: check before you repeat it"
 	for name, tc := range map[string]struct {
@@ -210,7 +210,7 @@ func TestAttemptsAreCountedAndBounded(t *testing.T) {
 	}
 }
 
-func TestWaitsAreRandomBelowABoundThatDoubles(t *testing.T) {
+func TestBackoffDoublesWithFullJitter(t *testing.T) {
 	t.Parallel()
 	bounds := []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 20 * time.Second, 20 * time.Second}
 	longest := make([]time.Duration, len(bounds))
@@ -279,7 +279,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestTheLastAnswerKeepsItsRetryAfter(t *testing.T) {
+func TestLastResponseKeepsRetryAfter(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(429, "slow down", "Retry-After", "9")}}
 	_, err := clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})).Owners.Whoami(t.Context())
@@ -288,7 +288,7 @@ func TestTheLastAnswerKeepsItsRetryAfter(t *testing.T) {
 	assert.Equal(t, 9*time.Second, api.RetryAfter)
 }
 
-func TestADeadlineBeforeTheRetryAfterFailsAtOnceWithBothErrors(t *testing.T) {
+func TestDeadlineBeforeRetryAfterFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -304,7 +304,7 @@ func TestADeadlineBeforeTheRetryAfterFailsAtOnceWithBothErrors(t *testing.T) {
 	})
 }
 
-func TestAContextThatEndsDuringAWaitEndsIt(t *testing.T) {
+func TestContextEndsRetryWait(t *testing.T) {
 	t.Parallel()
 	shutdown := errors.New("shutting down")
 	synctest.Test(t, func(t *testing.T) {
@@ -320,7 +320,7 @@ func TestAContextThatEndsDuringAWaitEndsIt(t *testing.T) {
 	})
 }
 
-func TestAContextThatHasEndedSendsNothingTwice(t *testing.T) {
+func TestCanceledContextIsNotRetried(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{nil, errors.New("shutting down")} {
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -356,7 +356,7 @@ func TestEveryAttemptIsSignedAnew(t *testing.T) {
 	})
 }
 
-func TestARepeatIsTakenByAServerThatChecks(t *testing.T) {
+func TestRetryPassesSignatureCheck(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 503} {
 		synctest.Test(t, func(t *testing.T) {
@@ -404,7 +404,7 @@ func TestNoCallSendsMoreThanSixRequests(t *testing.T) {
 	})
 }
 
-func TestABodyIsSentWholeWithEveryAttempt(t *testing.T) {
+func TestRetryResendsWholeBody(t *testing.T) {
 	t.Parallel()
 	var bodies []string
 	rt := wiretest.Func(func(req *http.Request) (*http.Response, error) {
@@ -434,7 +434,7 @@ func (l *pointerLimiter) Wait(context.Context) error {
 	return nil
 }
 
-func TestTheLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
+func TestLimiterIsCalledBeforeEveryAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
@@ -473,7 +473,7 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-func TestTheLongestRetryAfterIsNotTakenForNone(t *testing.T) {
+func TestHugeRetryAfterIsHonored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &wiretest.Steps{Do: steps{wiretest.Answer(503, "busy", "Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")}}

@@ -195,7 +195,7 @@ func TestRoutes(t *testing.T) {
 	require.ErrorIs(t, at("v2").under(value("")).err, ErrValidation)
 }
 
-func TestQueriesAreWrittenInOrder(t *testing.T) {
+func TestEncodeQuery(t *testing.T) {
 	t.Parallel()
 	for want, q := range map[string]url.Values{
 		"":                              nil,

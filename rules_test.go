@@ -19,9 +19,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/errorlist"
 )
 
-// TestRulesAreReadAsSentences checks in the source that the rule of each validation error begins with a
+// TestRulesBeginWithVerb checks in the source that the rule of each validation error begins with a
 // verb, because the error text is "field rule".
-func TestRulesAreReadAsSentences(t *testing.T) {
+func TestRulesBeginWithVerb(t *testing.T) {
 	t.Parallel()
 	verbs := strings.Fields("is are was has have holds hold contains contain must cannot can needs carries begins consists names belongs ends takes may repeats does")
 	fset := token.NewFileSet()
@@ -118,8 +118,8 @@ func leadingText(e ast.Expr) (text string, ok bool) {
 	return "", false
 }
 
-// TestThePromisesHaveTheNumbersOfTheCode compares numbers in the package's documentation with the code.
-func TestThePromisesHaveTheNumbersOfTheCode(t *testing.T) {
+// TestDocumentedLimitsMatchCode compares numbers in the package's documentation with the code.
+func TestDocumentedLimitsMatchCode(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("doc.go")
 	require.NoError(t, err)

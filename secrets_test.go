@@ -277,8 +277,8 @@ func eachByte(s, format string) string {
 	return b.String()
 }
 
-// TestNoPieceOfACredentialIsShown checks that errors do not contain credentials that a response echoes.
-func TestNoPieceOfACredentialIsShown(t *testing.T) {
+// TestCredentialPiecesAreRedacted checks that errors do not contain credentials that a response echoes.
+func TestCredentialPiecesAreRedacted(t *testing.T) {
 	t.Parallel()
 	const token = "APP:12:abcDEF/ghi+jkl=:1700~~~??>:0:SECRETSECRET"
 	hostile := func(say func(authorization string) string) *wiretest.Steps {
@@ -416,7 +416,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 	})
 }
 
-func TestNothingThatIsMadeShowsASecret(t *testing.T) {
+func TestPrintedValuesShowNoSecret(t *testing.T) {
 	t.Parallel()
 	s := &spill{secrets: []string{secretKey, secretToken, proxyPassword, secretIndic, "p4th?q=1", secretRating, secretTrigger}}
 	hmac, token := threatconnect.HMAC("access", secretKey), threatconnect.Token(secretToken)

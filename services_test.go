@@ -33,7 +33,7 @@ func contentWorld(t *testing.T, fields map[string]string, opts ...threatconnectt
 	return srv, client, *g
 }
 
-func TestContentGoesUpAndComesDown(t *testing.T) {
+func TestContentUploadAndDownload(t *testing.T) {
 	t.Parallel()
 	first, second := bytes.Repeat([]byte{0, 1, 2, 0xff}, 50_000), []byte("second")
 	for name, opts := range map[string][]threatconnecttest.Option{"with updateIfExists": nil, "without": {threatconnecttest.WithoutUpdateIfExists()}} {
@@ -92,7 +92,7 @@ func TestUploadSurvivesFaults(t *testing.T) {
 	require.Len(t, srv.Requests(), 4, "a refused signature must not cause a PUT")
 }
 
-func TestMalwareGoesUpInAProtectedZipOnly(t *testing.T) {
+func TestMalwareUploadNeedsEncryptedZip(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
@@ -268,7 +268,7 @@ func TestDataStoreAgainstTheServer(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrBadResponse, "the body is not JSON")
 }
 
-func TestDataStoreGivesAnswersAsTheyCome(t *testing.T) {
+func TestDataStoreDoReturnsRawResponse(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	store := srv.ClientAs(threatconnect.Token(srv.Token())).DataStore

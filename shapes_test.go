@@ -38,7 +38,7 @@ func each[T any](call func(ctx context.Context, c *threatconnect.Client) iter.Se
 
 // Every shape of the platform's responses is read completely: without an error, and with each of its
 // members somewhere in the result.
-func TestEveryShapeIsReadWhole(t *testing.T) {
+func TestEveryResponseShapeIsReadCompletely(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/shapes/*.json")
 	require.NoError(t, err)
@@ -131,7 +131,7 @@ func (s shapeFields) add(v reflect.Value) {
 }
 
 // A field that is read incorrectly, or not at all, is noticed only if a response sets it.
-func TestEveryFieldThatIsReadHasAShape(t *testing.T) {
+func TestEveryFieldIsSetByAShape(t *testing.T) {
 	t.Parallel()
 	fields := shapeFields{}
 	groups := reflect.ValueOf(clientOf(t, &wiretest.Steps{}).Groups)

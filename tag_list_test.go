@@ -35,7 +35,7 @@ func warnings() (*slog.Logger, func() []string) {
 
 const ownerTagRecord = `level=WARN msg="threatconnect: a tag repeats the owner's name, which the resource has already: use the bare word" `
 
-func TestTagsThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
+func TestTagRepeatingOwnerNameIsLogged(t *testing.T) {
 	t.Parallel()
 	logger, logged := warnings()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, successes)}}
@@ -65,7 +65,7 @@ func TestTagsThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
 	require.NoError(t, clientOf(t, s).InOwner("X").Tags.Add(t.Context(), threat, "X"), "there is no logger")
 }
 
-func TestTagsOfAnImportThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
+func TestImportedTagRepeatingOwnerNameIsLogged(t *testing.T) {
 	t.Parallel()
 	logger, logged := warnings()
 	c := threatconnecttest.NewT(t).Client(threatconnect.WithLogger(logger))
@@ -101,7 +101,7 @@ func TestTagsOfAnImportThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
 	assert.Equal(t, []string{""}, logged(), "a deletion has no tags")
 }
 
-func TestTagsAreWrittenAndListed(t *testing.T) {
+func TestTagLifecycle(t *testing.T) {
 	t.Parallel()
 	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
 		ctx := t.Context()
@@ -154,7 +154,7 @@ func TestTagsAreWrittenAndListed(t *testing.T) {
 	})
 }
 
-func TestWhatCarriesATagOrALabelIsRead(t *testing.T) {
+func TestGroupsAndIndicatorsByTagOrLabel(t *testing.T) {
 	t.Parallel()
 	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
 		marks := []string{"Phishing"}
@@ -227,7 +227,7 @@ func TestSecurityLabelsAreListedAppliedAndDeleted(t *testing.T) {
 	})
 }
 
-func TestTagsAndLabelsThatCannotBeAreRefusedUnsent(t *testing.T) {
+func TestInvalidTagsAndLabelsAreRejectedUnsent(t *testing.T) {
 	t.Parallel()
 	c := owned(t)
 	ctx := t.Context()
@@ -270,7 +270,7 @@ func TestTagsAndLabelsThatCannotBeAreRefusedUnsent(t *testing.T) {
 	}
 }
 
-func TestTasksAndVictimsThatCarryATagOrALabelAreRead(t *testing.T) {
+func TestTasksAndVictimsByTagOrLabel(t *testing.T) {
 	t.Parallel()
 	const tasks, victims = `{"status":"Success","data":{"resultCount":1,"task":[{"id":"11","name":"Call"}]}}`,
 		`{"status":"Success","data":{"resultCount":1,"victim":[{"id":"22","name":"Alex"}]}}`
@@ -317,7 +317,7 @@ type carriers interface {
 }
 
 // Any valid name of a tag survives a round trip to the server, and finds the tag again.
-func FuzzTagsComeBackAsTheyWereSent(f *testing.F) {
+func FuzzTagRoundTrip(f *testing.F) {
 	for _, seed := range []string{"Phishing", "A/B", "..", "T1566.001 - Spearphishing", "\u65e5\u672c\u8a9e", "a,b;c=d", "100%", "{}", "\\", "+ +", strings.Repeat("x", 128)} {
 		f.Add(seed)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-func TestTaskIsReadInEveryFormOfItsFields(t *testing.T) {
+func TestTaskReadsEveryFieldFormat(t *testing.T) {
 	t.Parallel()
 	const owner = `"owner":{"id":7,"name":"Example Organization","type":"Organization"}`
 	want := threatconnect.Task{
@@ -45,7 +45,7 @@ func TestTaskIsReadInEveryFormOfItsFields(t *testing.T) {
 	}
 }
 
-func TestTaskKeepsWhatThePackageDoesNotName(t *testing.T) {
+func TestTaskKeepsUnknownMembers(t *testing.T) {
 	t.Parallel()
 	client := scripted(t, wiretest.Want{
 		Method: "GET", Target: "/v2/tasks/31?includeAttributes=true&includeTags=true&owner=Example%20Organization",
@@ -105,7 +105,7 @@ func TestAllTasksAreReadPageByPage(t *testing.T) {
 	assert.Equal(t, int64(3), all[2].ID)
 }
 
-func TestTaskIsCreatedAndUpdatedWithWhatIsSet(t *testing.T) {
+func TestTaskCreateAndUpdateSendSetFields(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 4, 12, 0, 0, 0, time.FixedZone("", 2*60*60))
 	full := threatconnect.Task{
@@ -145,7 +145,7 @@ func TestTaskIsCreatedAndUpdatedWithWhatIsSet(t *testing.T) {
 	require.NoError(t, client.InOwner("Example").Tasks.Delete(t.Context(), 31))
 }
 
-func TestTaskThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
+func TestInvalidTaskIsRejected(t *testing.T) {
 	t.Parallel()
 	tasks := scripted(t).Tasks
 	for name, c := range map[string]struct {

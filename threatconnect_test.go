@@ -171,7 +171,7 @@ func shown(v any) string {
 	return b.String()
 }
 
-func TestNothingThatIsPrintedHoldsASecret(t *testing.T) {
+func TestClientsAndErrorsShowNoSecret(t *testing.T) {
 	t.Parallel()
 	const (
 		secret   = "Sup3rS3cret"
@@ -221,7 +221,7 @@ func TestNothingThatIsPrintedHoldsASecret(t *testing.T) {
 	}
 }
 
-func TestAClientPrintsItsBaseURLAndOwner(t *testing.T) {
+func TestClientString(t *testing.T) {
 	t.Parallel()
 	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("id", "key"), threatconnect.WithOwner("Example Source"))
 	require.NoError(t, err)
@@ -237,7 +237,7 @@ func TestAClientPrintsItsBaseURLAndOwner(t *testing.T) {
 	assert.Equal(t, "threatconnect.Client(unusable)", fmt.Sprint(none))
 }
 
-func TestNewClientRefuses(t *testing.T) {
+func TestNewClientRejectsInvalidArguments(t *testing.T) {
 	t.Parallel()
 	creds := threatconnect.HMAC("id", "key")
 	_, err := threatconnect.NewClient("https://tc.example", nil)
@@ -250,7 +250,7 @@ func TestNewClientRefuses(t *testing.T) {
 	assert.ErrorAs(t, err, &v)
 }
 
-func TestOptionsThatAreRefused(t *testing.T) {
+func TestInvalidOptionsAreRejected(t *testing.T) {
 	t.Parallel()
 	h, rt := &http.Client{}, wiretest.Func(nil)
 	for name, opts := range map[string][]threatconnect.Option{
@@ -294,7 +294,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestTheCallersHTTPClientIsNotTouched(t *testing.T) {
+func TestCallersHTTPClientIsNotModified(t *testing.T) {
 	t.Parallel()
 	redirects := errors.New("mine")
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(302, "", "Location", "https://other.example/")}}
@@ -315,7 +315,7 @@ func TestTheCallersHTTPClientIsNotTouched(t *testing.T) {
 	assert.Equal(t, uint16(tls.VersionTLS10), config.MinVersion)
 }
 
-func TestAnHTTPClientWithoutATransportSends(t *testing.T) {
+func TestHTTPClientWithoutTransport(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, whoami) }))
 	defer srv.Close()
@@ -327,7 +327,7 @@ func TestAnHTTPClientWithoutATransportSends(t *testing.T) {
 	assert.Equal(t, http.Client{}, *h, "it is not changed")
 }
 
-func TestWhatOptionsSend(t *testing.T) {
+func TestOptionsOnTheWire(t *testing.T) {
 	t.Parallel()
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, whoami)}}
 	c := clientOf(t, s, threatconnect.WithUserAgent("acme-feed/1.4.2"), threatconnect.WithActivityLog(false), threatconnect.WithOwner("Example Source"))

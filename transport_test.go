@@ -110,7 +110,7 @@ func TestThreatPlainHTTP(t *testing.T) {
 }
 
 // Package net/http reads the environment once per process, so the test starts a process.
-func TestAProxyOfTheEnvironmentIsNotForLoopback(t *testing.T) {
+func TestLoopbackIgnoresEnvironmentProxy(t *testing.T) {
 	t.Parallel()
 	if base := os.Getenv("TEST_LOOPBACK_BASE"); base != "" {
 		proxy, err := newClient(t, base).Proxy(httptest.NewRequest(http.MethodGet, base, nil))
@@ -121,7 +121,7 @@ func TestAProxyOfTheEnvironmentIsNotForLoopback(t *testing.T) {
 		require.NotNil(t, proxy)
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestAProxyOfTheEnvironmentIsNotForLoopback$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestLoopbackIgnoresEnvironmentProxy$")
 	cmd.Env = append(os.Environ(), "TEST_LOOPBACK_BASE=http://127.0.0.1:9/api", "HTTP_PROXY=http://203.0.113.5:3128", "http_proxy=", "REQUEST_METHOD=", "NO_PROXY=", "no_proxy=")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -193,8 +193,8 @@ func TestThreatTLS(t *testing.T) {
 	}
 }
 
-// TestClientsOfATransportInUse creates clients while their transport sends its first request, for the race detector.
-func TestClientsOfATransportInUse(t *testing.T) {
+// TestNewClientWithTransportInUse creates clients while their transport sends its first request, for the race detector.
+func TestNewClientWithTransportInUse(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(srv.Close)
@@ -347,7 +347,7 @@ func (p *tunnel) serve(conn *net.TCPConn) {
 	copying.Wait()
 }
 
-func TestAProxyGetsItsPasswordAndNothingElse(t *testing.T) {
+func TestProxyGetsOnlyItsOwnPassword(t *testing.T) {
 	t.Parallel()
 	cert, roots := certificate(t, "tc.example", time.Now().Add(time.Hour))
 	var header http.Header
@@ -379,7 +379,7 @@ func TestAProxyGetsItsPasswordAndNothingElse(t *testing.T) {
 	assert.EqualValues(t, 1, p.refused.Load())
 }
 
-func TestAProxyThatAnswersInThePlatformsPlace(t *testing.T) {
+func TestProxyAnsweringForPlatform(t *testing.T) {
 	t.Parallel()
 	const page = "<html><title>Blocked by policy</title></html>"
 	answers := func(text string) func(*net.TCPConn) {
@@ -431,7 +431,7 @@ func TestAProxyThatAnswersInThePlatformsPlace(t *testing.T) {
 	}
 }
 
-func TestASOCKSProxyThatRefuses(t *testing.T) {
+func TestRejectingSOCKSProxy(t *testing.T) {
 	t.Parallel()
 	base, conns := rawServer(t, func(conn *net.TCPConn) {
 		buf := make([]byte, 512)
@@ -451,7 +451,7 @@ func TestASOCKSProxyThatRefuses(t *testing.T) {
 	assert.EqualValues(t, 1, conns.Load(), "another attempt would be refused as well")
 }
 
-func TestAProxyWithACertificateThatNobodyKnows(t *testing.T) {
+func TestProxyWithUnknownCertificate(t *testing.T) {
 	t.Parallel()
 	cert, _ := certificate(t, "localhost", time.Now().Add(time.Hour))
 	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -467,7 +467,7 @@ func TestAProxyWithACertificateThatNobodyKnows(t *testing.T) {
 	assert.NotContains(t, err.Error(), proxyPassword)
 }
 
-func TestAnUnusableProxyInTheEnvironmentIsRefused(t *testing.T) {
+func TestInvalidEnvironmentProxyIsRejected(t *testing.T) {
 	for _, tc := range []struct {
 		name, value string
 		refused     bool
@@ -502,7 +502,7 @@ func TestAnUnusableProxyInTheEnvironmentIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheProxyOfAClient(t *testing.T) {
+func TestClientProxy(t *testing.T) {
 	t.Parallel()
 	const proxy = "http://user:" + proxyPassword + "@proxy.example:3128"
 	fixed := func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
@@ -546,7 +546,7 @@ func TestTheProxyOfAClient(t *testing.T) {
 
 // Package net/http reads the environment once per process, so each case is a process. It refuses HTTP_PROXY in CGI
 // programs, where a client could set it.
-func TestTheProxyOfAClientIsThatOfTheEnvironment(t *testing.T) {
+func TestClientProxyFromEnvironment(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("TEST_PROXY_OF") != "" {
 		for name, client := range map[string]*threatconnect.Client{
@@ -564,7 +564,7 @@ func TestTheProxyOfAClientIsThatOfTheEnvironment(t *testing.T) {
 		"https://free.example/x": "proxy <nil> error <nil>",
 		"http://feed.example/x":  "proxy <nil> error threatconnect: proxy cannot be determined",
 	} {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestTheProxyOfAClientIsThatOfTheEnvironment$", "-test.v")
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestClientProxyFromEnvironment$", "-test.v")
 		cmd.Env = append(os.Environ(), "TEST_PROXY_OF="+feed, "HTTPS_PROXY=proxy.example:3128", "NO_PROXY=free.example", "HTTP_PROXY=http://user:"+proxyPassword+"@proxy.example", "REQUEST_METHOD=GET")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)

@@ -24,7 +24,7 @@ const walletTypes = `{"data":{"indicatorType":[
 	{"name":"Host","custom":"true","apiBranch":"elsewhere","apiEntity":"x","value1Label":"x"},
 	{"name":"Broken","custom":"true","apiEntity":"x","value1Label":"x"}]}}`
 
-func TestPatternsOfAnIndicatorType(t *testing.T) {
+func TestIndicatorTypePatterns(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -60,7 +60,7 @@ func TestPatternsOfAnIndicatorType(t *testing.T) {
 
 // Custom indicators from mixed lists can be used as resources, whatever their type. A client reads the
 // types of the instance once, when it first needs one.
-func TestCustomIndicatorsOfMixedListsAreResources(t *testing.T) {
+func TestCustomIndicatorsFromMixedListsAreUsable(t *testing.T) {
 	t.Parallel()
 	wallet := threatconnecttest.IndicatorType{Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"}}
 	srv := threatconnecttest.NewT(t)
@@ -100,7 +100,7 @@ func TestCustomIndicatorsOfMixedListsAreResources(t *testing.T) {
 	require.NoError(t, fresh.Indicators.Delete(ctx, made))
 }
 
-func TestTypesThatTheInstanceDoesNotHaveAreAskedForOnceAMinute(t *testing.T) {
+func TestUnknownTypesAreRequestedOncePerMinute(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 	s := &wiretest.Steps{Do: steps{wiretest.Answer(200, walletTypes), wiretest.Answer(200, walletTypes), wiretest.Answer(200, `{"data":{"hashtag":{"Hashtag":"#a","id":1}}}`)}}
@@ -124,7 +124,7 @@ func TestTypesThatTheInstanceDoesNotHaveAreAskedForOnceAMinute(t *testing.T) {
 	require.ErrorContains(t, err, "which has a service of its own")
 }
 
-func TestTypesAreReadByOneCallAtATime(t *testing.T) {
+func TestConcurrentCallsShareOneTypeRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reads := 0
@@ -154,7 +154,7 @@ func TestTypesAreReadByOneCallAtATime(t *testing.T) {
 	})
 }
 
-func TestAssociationTypesAreReadAndTheConstantsAreAmongThem(t *testing.T) {
+func TestAssociationTypesIncludeConstants(t *testing.T) {
 	t.Parallel()
 	forEveryOddity(t, func(t *testing.T, _ *threatconnecttest.Server, c *threatconnect.Client) {
 		types, err := threatconnect.Collect(c.Types.Associations(t.Context(), nil))

@@ -474,7 +474,7 @@ func TestEitherReadingOfDisputedRules(t *testing.T) {
 }
 
 // An event or incident without a date is sent without one: the platform sets the date, or refuses it.
-func TestTheDateOfAnEventIsLeftToThePlatform(t *testing.T) {
+func TestMissingEventDateIsLeftToPlatform(t *testing.T) {
 	t.Parallel()
 	for _, g := range []threatconnect.Group{threatconnect.NewEvent("x", time.Time{}), threatconnect.NewIncident("x", time.Time{})} {
 		srv := threatconnecttest.NewT(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
-func TestVictimRemembersTheOwnerItWasAskedForIn(t *testing.T) {
+func TestVictimKeepsRequestedOwner(t *testing.T) {
 	t.Parallel()
 	const answer = `{"status":"Success","data":{"victim":{"id":"41","name":"Jo Example","org":"Example Inc","suborg":"","workLocation":"Berlin",
 		"nationality":"German","description":"Finance","webLink":"w","xid":"x-1","tag":[{"name":"VIP"}],"attribute":[]}}}`
@@ -58,7 +58,7 @@ func TestAllVictimsAreReadPageByPage(t *testing.T) {
 	assert.Len(t, all, 2)
 }
 
-func TestVictimIsCreatedAndUpdatedWithItsName(t *testing.T) {
+func TestVictimCreateAndUpdate(t *testing.T) {
 	t.Parallel()
 	const answer = `{"status":"Success","data":{"victim":{"id":41,"name":"Jo"}}}`
 	const body = `{"name":"Jo","description":"d","org":"o","suborg":"s","workLocation":"w","nationality":"n"}`
@@ -85,7 +85,7 @@ func TestVictimIsCreatedAndUpdatedWithItsName(t *testing.T) {
 	require.NoError(t, client.Victims.Delete(t.Context(), 41))
 }
 
-func TestVictimThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
+func TestInvalidVictimIsRejected(t *testing.T) {
 	t.Parallel()
 	victims := scripted(t).Victims
 	for name, c := range map[string]struct {
@@ -133,7 +133,7 @@ func TestVictimThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	peopleRefused(t, err, "resource", "")
 }
 
-func TestNothingOfAVictimStandsInAnError(t *testing.T) {
+func TestVictimErrorsOmitItsData(t *testing.T) {
 	t.Parallel()
 	client := scripted(t, wiretest.Want{Method: "POST", Target: "/v2/victims", Body: `{"name":"Jo Example","org":"Example Inc"}`,
 		Status: http.StatusBadRequest, Answer: `{"status":"Failure","message":"Jo Example of Example Inc is no victim"}`})
@@ -215,7 +215,7 @@ func TestVictimAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 	}
 }
 
-func TestVictimAssetsOfAllKindsAreToldApartByTheirType(t *testing.T) {
+func TestVictimAssetsAreDistinguishedByType(t *testing.T) {
 	t.Parallel()
 	client := scripted(t, wiretest.Want{Method: "GET", Target: "/v2/victims/41/victimAssets?resultLimit=500", Answer: `{"status":"Success","data":{"victimAsset":[
 		{"id":"1","name":"jo@example.com","type":"EmailAddress"},{"id":2,"name":"jo","type":"NetworkAccount"},{"id":3,"name":"555-0100","type":"Phone Number"},
@@ -240,7 +240,7 @@ func TestVictimAssetsOfAllKindsAreToldApartByTheirType(t *testing.T) {
 	assert.Equal(t, `"20m"`, string(unknown.Extra["band"]))
 }
 
-func TestVictimAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
+func TestInvalidVictimAssetIsRejected(t *testing.T) {
 	t.Parallel()
 	s := scripted(t).VictimAssets
 	victim := threatconnect.VictimRef{ID: 41}
@@ -301,7 +301,7 @@ func TestVictimAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	peopleRefused(t, s.Remove(t.Context(), victim, "Callsign", 1), "victim asset type", "")
 }
 
-func TestNothingOfAVictimAssetStandsInAnError(t *testing.T) {
+func TestVictimAssetErrorsOmitItsData(t *testing.T) {
 	t.Parallel()
 	client := scripted(t, wiretest.Want{Method: "POST", Target: "/v2/victims/41/victimAssets/networkAccounts", Body: `{"account":"jo.example","network":"CORP"}`,
 		Status: http.StatusBadRequest, Answer: `{"status":"Failure","message":"jo.example in CORP: no"}`})
@@ -373,7 +373,7 @@ func TestAdversaryAssetsOfAllKindsAreListed(t *testing.T) {
 	assert.Equal(t, "20", string(list[3].Extra["band"]))
 }
 
-func TestAdversaryAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
+func TestInvalidAdversaryAssetIsRejected(t *testing.T) {
 	t.Parallel()
 	s := scripted(t).AdversaryAssets
 	adversary := threatconnect.GroupRef{Type: threatconnect.GroupAdversary, ID: 51}

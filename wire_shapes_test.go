@@ -37,9 +37,9 @@ func uploadBodies(srv *threatconnecttest.Server) (all []string) {
 	return all
 }
 
-// TestImportsEndAlikeInEveryShapeOfTheWire imports items that cause all kinds of responses of the batch API: a
+// TestImportWithEveryResponseShape imports items that cause all kinds of responses of the batch API: a
 // file that is too large, item errors of all kinds, and the content of a document.
-func TestImportsEndAlikeInEveryShapeOfTheWire(t *testing.T) {
+func TestImportWithEveryResponseShape(t *testing.T) {
 	t.Parallel()
 	for name, shape := range everyShape() {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestImportsEndAlikeInEveryShapeOfTheWire(t *testing.T) {
 	}
 }
 
-func TestTheOperationsOfBatchReadEveryShapeOfTheWire(t *testing.T) {
+func TestBatchOperationsReadEveryResponseShape(t *testing.T) {
 	t.Parallel()
 	const file = `{"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"not a host"}]}`
 	for name, shape := range everyShape() {
@@ -117,7 +117,7 @@ func TestTheOperationsOfBatchReadEveryShapeOfTheWire(t *testing.T) {
 	}
 }
 
-func TestAJobThatIsDoneAtOnceTellsItsCounts(t *testing.T) {
+func TestSynchronousJobReturnsCounts(t *testing.T) {
 	t.Parallel()
 	const file = `{"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"not a host"}]}`
 	for name, shape := range everyShape() {
@@ -134,7 +134,7 @@ func TestAJobThatIsDoneAtOnceTellsItsCounts(t *testing.T) {
 	}
 }
 
-func TestAssociationsAloneAreImportedAndTheirErrorsTold(t *testing.T) {
+func TestImportOfAssociationsOnlyReportsErrors(t *testing.T) {
 	t.Parallel()
 	for _, shape := range []threatconnecttest.Oddity{0, threatconnecttest.OddityAssociationsApart, threatconnecttest.OddityAssociationsApart | threatconnecttest.OddityMissingCounts} {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(shape))
@@ -156,7 +156,7 @@ func TestAssociationsAloneAreImportedAndTheirErrorsTold(t *testing.T) {
 	}
 }
 
-func TestFilesHoldTheirListsInOrder(t *testing.T) {
+func TestBatchFileListsAreInOrder(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithRecordedBodies(1<<20))
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
@@ -178,7 +178,7 @@ func TestFilesHoldTheirListsInOrder(t *testing.T) {
 }
 
 // The list of associations requires a newer platform, so it is used only if nothing else works.
-func TestGroupsThatComeFirstNeedNoAssociations(t *testing.T) {
+func TestEarlierGroupsNeedNoAssociationList(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithRecordedBodies(1<<20))
 	cfg := appendConfig()
@@ -204,7 +204,7 @@ func TestGroupsThatComeFirstNeedNoAssociations(t *testing.T) {
 }
 
 // Groups that are all connected need not be in the same file.
-func TestJobsKeepTheirLimitsWhateverIsConnected(t *testing.T) {
+func TestConnectedGroupsKeepJobLimits(t *testing.T) {
 	t.Parallel()
 	const groups = 40
 	for name, limit := range map[string]func(*threatconnect.BatchConfig){
@@ -235,7 +235,7 @@ func TestJobsKeepTheirLimitsWhateverIsConnected(t *testing.T) {
 	}
 }
 
-func TestTypesAreReadInEveryShapeOfTheWire(t *testing.T) {
+func TestTypesReadEveryResponseShape(t *testing.T) {
 	t.Parallel()
 	for name, shape := range everyShape() {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(shape))
@@ -253,7 +253,7 @@ func TestTypesAreReadInEveryShapeOfTheWire(t *testing.T) {
 	}
 }
 
-func TestContentsWaitForAnEndThatIsSeen(t *testing.T) {
+func TestContentsWaitForConfirmedJobEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
@@ -279,7 +279,7 @@ func TestContentsWaitForAnEndThatIsSeen(t *testing.T) {
 	})
 }
 
-func TestCodesSayWhatTheyMean(t *testing.T) {
+func TestBatchCodeString(t *testing.T) {
 	t.Parallel()
 	for code, partial := range map[threatconnect.BatchCode]bool{
 		threatconnect.CodeGeneral: false, threatconnect.CodePermission: false, threatconnect.CodeSyntax: false, threatconnect.CodeInternal: false,
@@ -294,7 +294,7 @@ func TestCodesSayWhatTheyMean(t *testing.T) {
 	assert.Equal(t, "no code", threatconnect.BatchCode("").String())
 }
 
-func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
+func TestCreateErrorNamesMissingPermissionOrSetting(t *testing.T) {
 	t.Parallel()
 	const permission, storage = "the API user may not import into this owner", "switch on batchJobEnabled and document storage"
 	for name, c := range map[string]struct {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestEveryTaskDoesItsWork(t *testing.T) {
+func TestTasksUploadAndReadEveryItem(t *testing.T) {
 	keep := t.TempDir()
 	s := newServer(keep, 1)
 	srv := httptest.NewServer(s)
@@ -54,7 +54,7 @@ func TestEveryTaskDoesItsWork(t *testing.T) {
 }
 
 // The table states the size of the feed as ready-made files, which changes of the feed must not alter.
-func TestTheFeedHasTheSizeThatTheTableIsAbout(t *testing.T) {
+func TestFeedSizeMatchesBenchmarkTable(t *testing.T) {
 	keep := t.TempDir()
 	srv := httptest.NewServer(newServer(keep, 1))
 	defer srv.Close()

@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-func TestURLhausReadsBothForms(t *testing.T) {
+func TestURLhausReadsOldAndNewColumns(t *testing.T) {
 	t.Parallel()
 	found, bad := read(t, Options{Format: FormatURLhaus}, strings.Join([]string{
 		urlhausHeader,
@@ -68,7 +68,7 @@ func TestURLhausReadsBothForms(t *testing.T) {
 	assert.Empty(t, bare.GroupXIDs)
 }
 
-func TestFeodoReadsAllForms(t *testing.T) {
+func TestFeodoReadsAllColumnSets(t *testing.T) {
 	t.Parallel()
 	for name, lines := range map[string][]string{
 		"without a header": {"# banner"},
@@ -156,7 +156,7 @@ func TestCSVOfThreatFoxReadsAllTypes(t *testing.T) {
 	assert.Empty(t, email.GroupXIDs, "unknown malware does not become a group")
 }
 
-func TestColumnsAreFoundByTheirNames(t *testing.T) {
+func TestColumnsAreFoundByName(t *testing.T) {
 	t.Parallel()
 	o := Options{Format: FormatURLhaus}
 	for name, text := range map[string]string{
@@ -202,7 +202,7 @@ func TestColumnsAreFoundByTheirNames(t *testing.T) {
 	assert.ErrorContains(t, err, "has no column with the value of the indicator")
 }
 
-func TestPresetsNeedFewColumns(t *testing.T) {
+func TestPresetsWithRequiredColumnsOnly(t *testing.T) {
 	t.Parallel()
 	for format, text := range map[Format]string{
 		FormatURLhaus:   "# url,dateadded,threat,urlhaus_link\nhttp://www.example.com/,,,",
@@ -218,7 +218,7 @@ func TestPresetsNeedFewColumns(t *testing.T) {
 	}
 }
 
-func TestAMapOfOnesOwn(t *testing.T) {
+func TestCustomColumnMap(t *testing.T) {
 	t.Parallel()
 	m, err := ParseColumns(`value=value,kind?=type,level=rating,sure=confidence,labels=tags:;,note=description,ref=source,"a,b=attribute:Phase, of attack",family=group:Malware,from=firstSeen,to=lastSeen,in=added,out=expires,change=modified`)
 	require.NoError(t, err)
@@ -265,7 +265,7 @@ func TestColumnsByPosition(t *testing.T) {
 	assert.Equal(t, []string{`5 lacks the column "3"`}, rules(bad))
 }
 
-func TestAPortBecomesAPartOfTheDescription(t *testing.T) {
+func TestPortIsAddedToDescription(t *testing.T) {
 	t.Parallel()
 	m, err := ParseColumns("1=value,2=port,3=description")
 	require.NoError(t, err)
@@ -277,14 +277,14 @@ func TestAPortBecomesAPartOfTheDescription(t *testing.T) {
 	assert.Equal(t, []string{`3 column "2" must be a number from 1 to 65535`}, rules(bad))
 }
 
-func TestOneMissingQuoteCostsOneLine(t *testing.T) {
+func TestMissingQuoteLosesOneLine(t *testing.T) {
 	t.Parallel()
 	found, bad := read(t, Options{Format: FormatCSV, CSV: someCSV(FormatCSV)}, "value,note\na.example,\"x\nb.example,\"y\"\n\"c.example\" , z\n")
 	assert.Equal(t, []string{"3 Host b.example", "4 Host c.example"}, shown(found))
 	assert.Equal(t, []string{"2 has a quoted value without a closing quote"}, rules(bad))
 }
 
-func TestMapsAreChecked(t *testing.T) {
+func TestInvalidColumnMaps(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                              "column map has an element without an equals sign",
@@ -323,7 +323,7 @@ func TestMapsAreChecked(t *testing.T) {
 	}
 }
 
-func TestSpacesInAColumnMapDoNotMatter(t *testing.T) {
+func TestParseColumnsIgnoresSpaces(t *testing.T) {
 	t.Parallel()
 	m, err := ParseColumns("link = value : URL , labels = tags: , family? = group : Malware")
 	require.NoError(t, err)
@@ -335,7 +335,7 @@ func TestSpacesInAColumnMapDoNotMatter(t *testing.T) {
 }
 
 // In UTC, a date with a time zone can be outside the years 0 to 9999.
-func TestDatesOutOfRangeAreRefused(t *testing.T) {
+func TestOutOfRangeDatesAreRejected(t *testing.T) {
 	t.Parallel()
 	m, err := ParseColumns("value=value,seen=added")
 	require.NoError(t, err)
@@ -351,7 +351,7 @@ func TestDatesOutOfRangeAreRefused(t *testing.T) {
 	assert.Len(t, found, 1)
 }
 
-func TestARefusedRowWritesNoGroup(t *testing.T) {
+func TestInvalidRowYieldsNoGroup(t *testing.T) {
 	t.Parallel()
 	m, err := ParseColumns("value=value,family=group:Malware,actor=group:Adversary,level=rating")
 	require.NoError(t, err)
@@ -362,7 +362,7 @@ func TestARefusedRowWritesNoGroup(t *testing.T) {
 	assert.Len(t, indicatorIn(found[3]).Meta().GroupXIDs, 2)
 }
 
-func TestManyGroupsAreForgotten(t *testing.T) {
+func TestReadsMoreGroupsThanRemembered(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	for i := range 3 * writtenGroups {

@@ -25,7 +25,7 @@ func stores(t *testing.T, f func(t *testing.T, store Store)) {
 	})
 }
 
-func TestACursorIsKept(t *testing.T) {
+func TestCursorIsSavedAndLoaded(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, store Store) {
 		c, err := LoadCursor(t.Context(), store)
@@ -44,7 +44,7 @@ func TestACursorIsKept(t *testing.T) {
 	})
 }
 
-func TestOneOfTwoProgramsWithACursorFails(t *testing.T) {
+func TestConcurrentCursorSaveFails(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, store Store) {
 		for _, start := range []string{"", "1"} { // before and after the first cursor is saved
@@ -61,7 +61,7 @@ func TestOneOfTwoProgramsWithACursorFails(t *testing.T) {
 }
 
 // The owner of a store may be writing the same temporary file or records, so another process must not begin to write.
-func TestAProcessThatLostAStoreWritesNothing(t *testing.T) {
+func TestReplaceWithoutOwnershipWritesNothing(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, store Store) {
 		for _, m := range []*mark{nil, {Token: "another"}, {Token: "mine", Disputed: true}} {
@@ -76,7 +76,7 @@ func TestAProcessThatLostAStoreWritesNothing(t *testing.T) {
 	})
 }
 
-func TestACursorIsNotTakenForTheBeginning(t *testing.T) {
+func TestLoadCursorRejectsInvalidFile(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	c, err := LoadCursor(t.Context(), store)
@@ -100,7 +100,7 @@ func TestACursorIsNotTakenForTheBeginning(t *testing.T) {
 	require.ErrorIs(t, err, errNotCursor, "a state is not a cursor")
 }
 
-func TestACursorAndAStateInOneStore(t *testing.T) {
+func TestCursorAndStateInOneStore(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	c, err := LoadCursor(t.Context(), store)

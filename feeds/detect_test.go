@@ -59,7 +59,7 @@ func TestOpenDetectsTheFormat(t *testing.T) {
 	}
 }
 
-func TestOpenWaitsForNoMoreThanItNeeds(t *testing.T) {
+func TestOpenReturnsWithoutEndOfInput(t *testing.T) {
 	t.Parallel()
 	for text, c := range map[string]struct{ format, want Format }{
 		"# comment\nwww.example.com\n":       {"", FormatList},
@@ -94,7 +94,7 @@ type slowReader func([]byte) (int, error)
 
 func (f slowReader) Read(p []byte) (int, error) { return f(p) }
 
-func TestOpenRefusesWhatIsNotAFeed(t *testing.T) {
+func TestOpenRejectsOtherFormats(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"gzip":             {"\x1f\x8b\x08\x00", "looks like a gzip file; decompress it first"},

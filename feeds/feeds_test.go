@@ -85,7 +85,7 @@ func rules(bad []*LineError) []string {
 	return out
 }
 
-func TestOptionsAreChecked(t *testing.T) {
+func TestOpenValidatesOptions(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		o    Options
@@ -123,7 +123,7 @@ func TestXIDsDependOnTheOwner(t *testing.T) {
 	assert.Len(t, xids, 2)
 }
 
-func TestAReadingErrorEndsTheFeed(t *testing.T) {
+func TestReadErrorEndsFeed(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken pipe")
 	for _, format := range Formats() {
@@ -150,7 +150,7 @@ func someCSV(format Format) *CSV {
 	return &CSV{Columns: []Column{{Name: "value", Field: FieldValue}}}
 }
 
-func TestAllCanBeLeftEarly(t *testing.T) {
+func TestAllStopsWithLoop(t *testing.T) {
 	t.Parallel()
 	for format, text := range map[Format]string{
 		FormatList:      "one.example\n..\n0.0.0.0 two.example three.example\n",
@@ -178,7 +178,7 @@ func TestAllCanBeLeftEarly(t *testing.T) {
 	}
 }
 
-func TestAFeedIsReadOnce(t *testing.T) {
+func TestSecondReadReturnsError(t *testing.T) {
 	t.Parallel()
 	f, err := Open(strings.NewReader("one.example"), nil)
 	require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestAFeedIsReadOnce(t *testing.T) {
 	assert.Equal(t, 1, n, "a second pass without an error would look like an empty feed")
 }
 
-func TestItemsReportsWhatIsLeftOut(t *testing.T) {
+func TestItemsReportsSkippedAndInvalidLines(t *testing.T) {
 	t.Parallel()
 	const text = "127.0.0.1 localhost\none.example\n..\ntwo.example\n"
 	open := func() *Feed {
@@ -224,7 +224,7 @@ func TestItemsReportsWhatIsLeftOut(t *testing.T) {
 	assert.Equal(t, 3, refusal.Line)
 }
 
-func TestALineThatIsTooLongCostsOnlyItself(t *testing.T) {
+func TestTooLongLineIsSkipped(t *testing.T) {
 	t.Parallel()
 	for format, limit := range map[Format]int{FormatList: maxLine, FormatCSV: maxLine, FormatJSONLines: maxJSONLine} {
 		first, last := "one.example", "two.example"
@@ -247,7 +247,7 @@ func TestALineThatIsTooLongCostsOnlyItself(t *testing.T) {
 	}
 }
 
-func TestLineErrorsNameLineObjectRuleAndFix(t *testing.T) {
+func TestLineErrorMessage(t *testing.T) {
 	t.Parallel()
 	assert.EqualError(t, &LineError{Line: 3, Object: "malware--1", Rule: "is bad", Fix: "change it"}, "line 3: malware--1: is bad; change it")
 	assert.EqualError(t, &LineError{Line: 3, Rule: "is bad"}, "line 3: is bad")

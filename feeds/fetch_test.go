@@ -121,7 +121,7 @@ func TestFetchIsConditional(t *testing.T) {
 	}
 }
 
-func TestAFeedWithoutETagIsAlwaysFetched(t *testing.T) {
+func TestFetchIgnoresTooLongETag(t *testing.T) {
 	t.Parallel()
 	status := http.StatusOK
 	f := &Fetcher{Client: clientOf(t), Transport: wiretest.Func(func(r *http.Request) (*http.Response, error) {
@@ -226,7 +226,7 @@ func TestThreatDownloadsAreBounded(t *testing.T) {
 	}
 }
 
-func TestABodyThatEndsEarlyIsAnError(t *testing.T) {
+func TestTruncatedBodyIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, head := range map[string]string{
 		"a length": "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + listFeed,
@@ -259,7 +259,7 @@ func (w waiting) Read(p []byte) (int, error) {
 	return 0, w.ctx.Err()
 }
 
-func TestABodyThatStallsIsAnError(t *testing.T) {
+func TestStalledBodyTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &Fetcher{Client: clientOf(t), Transport: wiretest.Func(func(r *http.Request) (*http.Response, error) {
@@ -368,7 +368,7 @@ func TestFetchRetries(t *testing.T) {
 	}
 }
 
-func TestFetchRetriesWhatStallsOrBreaksBeforeTheFirstByte(t *testing.T) {
+func TestFetchRetriesBeforeFirstByte(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		attempts := 0
@@ -460,7 +460,7 @@ func TestThreatFetcherSendsNoCredentials(t *testing.T) {
 	}
 }
 
-func TestErrorsOfFetchShowNoCredential(t *testing.T) {
+func TestFetchErrorsHideCredentials(t *testing.T) {
 	t.Parallel()
 	const feedURL = "https://user-secret:password-secret@feed.example/path-secret/list.txt?key=query-secret%2F1"
 	synctest.Test(t, func(t *testing.T) {
@@ -479,7 +479,7 @@ func TestErrorsOfFetchShowNoCredential(t *testing.T) {
 }
 
 // The target of a redirect is often a signed URL of a storage service.
-func TestErrorsAfterARedirectDoNotShowItsURL(t *testing.T) {
+func TestFetchErrorsHideRedirectURL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, leak := range []string{"https://cdn.example/list-secret?sig=query-secret%2F1", "sig=query-secret%2F1", "query-secret/1", "/list-secret"} {
@@ -497,7 +497,7 @@ func TestErrorsAfterARedirectDoNotShowItsURL(t *testing.T) {
 }
 
 // Header keys are case-insensitive, so no header is sent twice.
-func TestHeadersAreSentOnceInAnySpelling(t *testing.T) {
+func TestFetchCanonicalizesHeaders(t *testing.T) {
 	t.Parallel()
 	var sent http.Header
 	f := &Fetcher{
@@ -515,7 +515,7 @@ func TestHeadersAreSentOnceInAnySpelling(t *testing.T) {
 	}, sent)
 }
 
-func TestTheBodyCanBeClosedWhileItIsRead(t *testing.T) {
+func TestBodyCloseDuringRead(t *testing.T) {
 	t.Parallel()
 	feedURL := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, listFeed)
@@ -533,7 +533,7 @@ func TestTheBodyCanBeClosedWhileItIsRead(t *testing.T) {
 	closing.Wait()
 }
 
-func TestFetchRefusesBeforeItSends(t *testing.T) {
+func TestFetchValidatesBeforeSending(t *testing.T) {
 	t.Parallel()
 	anonymous, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("id", "key"))
 	require.NoError(t, err)
@@ -574,7 +574,7 @@ func TestFetchRefusesBeforeItSends(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 
-func TestFetchUsesTheProxyOfTheClientAndNotItsCredentials(t *testing.T) {
+func TestFetchUsesProxyButNotCredentials(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var asked []*http.Request
@@ -604,7 +604,7 @@ func TestFetchUsesTheProxyOfTheClientAndNotItsCredentials(t *testing.T) {
 	assert.Len(t, asked, 2, "the request is not retried")
 }
 
-func TestACertificateThatNobodyTrustsIsNotRetried(t *testing.T) {
+func TestUntrustedCertificateIsNotRetried(t *testing.T) {
 	t.Parallel()
 	var connections atomic.Int32
 	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -621,7 +621,7 @@ func TestACertificateThatNobodyTrustsIsNotRetried(t *testing.T) {
 	assert.EqualValues(t, 1, connections.Load())
 }
 
-func TestNoConnectionIsLeftWhenTheBodyIsClosed(t *testing.T) {
+func TestBodyCloseClosesConnection(t *testing.T) {
 	t.Parallel()
 	states := make(chan http.ConnState, 10)
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, listFeed) }))

@@ -23,7 +23,7 @@ func importFeed(t *testing.T, srv *threatconnecttest.Server, o Options, text str
 	require.Positive(t, stats.Total().Succeeded)
 }
 
-func TestThreatAFeedChangesOnlyItsOwnGroups(t *testing.T) {
+func TestThreatFeedChangesOnlyItsOwnGroups(t *testing.T) {
 	t.Parallel()
 	column := CSV{Columns: []Column{{Name: "1", Field: FieldValue}, {Name: "2", Field: FieldGroup, Type: "Malware", Text: "%s"}, {Name: "3", Field: FieldDescription}}}
 	stix := func(name, host string) string {
@@ -103,7 +103,7 @@ func TestXIDsOfFeedsDoNotCollide(t *testing.T) {
 	assert.Len(t, seen, 10)
 }
 
-func TestLiteralXIDsAreImportedAsTheyAre(t *testing.T) {
+func TestLiteralXIDsAreNotChanged(t *testing.T) {
 	t.Parallel()
 	line := `{"group":{"type":"Threat","name":"n","xid":"x-1","groups":["x-2"]}}`
 	found, bad := read(t, Options{Format: FormatJSONLines, LiteralXIDs: true}, line)

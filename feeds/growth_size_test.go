@@ -126,7 +126,7 @@ func TestThreatFeedsSendAtMost64TimesTheirSize(t *testing.T) {
 
 // Without a limit, a small object could grow to gigabytes: each comparison of a pattern becomes an indicator with the
 // description and all groups. Descriptions are left out first, then indicators.
-func TestSTIXPatternsAreNotRepeatedWithoutLimit(t *testing.T) {
+func TestSTIXLimitsRepeatedData(t *testing.T) {
 	t.Parallel()
 	const n = 1000
 	pattern := `,"pattern":"[` + strings.Repeat("domain-name:value = 'a.example' OR ", n-1) + `domain-name:value = 'a.example']"`

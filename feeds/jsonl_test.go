@@ -12,7 +12,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-func TestJSONLinesReadIndicatorsWithAllTheirFields(t *testing.T) {
+func TestJSONLinesReadAllIndicatorFields(t *testing.T) {
 	t.Parallel()
 	found, bad := read(t, Options{Format: FormatJSONLines, LiteralXIDs: true}, `
 {"type":"Host","summary":"WWW.example.com","rating":3.5,"confidence":80,"tags":["one","two"],"securityLabels":["TLP:AMBER"],"externalDateAdded":"2026-01-02T05:04:05+02:00","externalDateExpires":"2026-01-03T00:00:00Z","externalLastModified":"2026-01-04T00:00:00Z","firstSeen":"2026-01-05T00:00:00Z","lastSeen":"2026-01-06T00:00:00Z","attributes":[{"type":"Description","value":"text"}],"groups":["x-1","x-2"]}
@@ -45,7 +45,7 @@ func TestJSONLinesReadIndicatorsWithAllTheirFields(t *testing.T) {
 	assert.Nil(t, indicatorIn(found[2]).Meta().Rating)
 }
 
-func TestJSONLinesMayBeLong(t *testing.T) {
+func TestLongJSONLines(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{headBytes - 100, headBytes, 2 * headBytes, 1 << 20} {
 		long := strings.Repeat("x", size)
@@ -89,7 +89,7 @@ func TestJSONLinesReadGroupsOfAllTypes(t *testing.T) {
 	assert.Equal(t, "t", m.Tags[0].Name)
 }
 
-func TestJSONLinesAreTakenLiterally(t *testing.T) {
+func TestInvalidJSONLines(t *testing.T) {
 	t.Parallel()
 	const host = `{"type":"Host","summary":"www.example.com"`
 	const threat = `{"group":{"type":"Threat","name":"n","xid":"x"`

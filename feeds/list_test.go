@@ -64,7 +64,7 @@ func TestHostsFilesBlockOnlyHosts(t *testing.T) {
 	}
 }
 
-func TestHostsFilesMaySetUpTheLocalMachine(t *testing.T) {
+func TestHostsFileSkipsLocalEntries(t *testing.T) {
 	t.Parallel()
 	found, bad := read(t, Options{}, strings.Join([]string{
 		"127.0.0.1 localhost localhost.localdomain local",

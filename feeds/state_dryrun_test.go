@@ -10,7 +10,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-func TestADryRunChangesNothing(t *testing.T) {
+func TestDryRunChangesNoState(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	dry := func(o *StateOptions) { o.DryRun = true }

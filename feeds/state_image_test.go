@@ -38,7 +38,7 @@ func isReason(err error) bool {
 	return slices.Contains([]error{errVersion, errDamaged}, err)
 }
 
-func TestStatesThatCannotBeUsed(t *testing.T) {
+func TestDamagedOrOutdatedStates(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	run(t, store, group("x-1"), host(0, 1), host(1, 1))
@@ -77,7 +77,7 @@ func TestStatesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestAStoreWithSomethingElseIsRefused(t *testing.T) {
+func TestOpenStateRejectsForeignFile(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"a feed":   "host,rating\na.example,3\n",
@@ -99,7 +99,7 @@ func TestAStoreWithSomethingElseIsRefused(t *testing.T) {
 	}
 }
 
-func TestErrorsWhileAStateIsRead(t *testing.T) {
+func TestStateReadErrors(t *testing.T) {
 	t.Parallel()
 	var records []record
 	for n := range 4 * blockRecords {
@@ -153,7 +153,7 @@ type readerAt func(p []byte, off int64) (int, error)
 
 func (f readerAt) ReadAt(p []byte, off int64) (int, error) { return f(p, off) }
 
-func TestACursorWithAllItsFieldsFits(t *testing.T) {
+func TestStateHoldsLargestCursor(t *testing.T) {
 	t.Parallel()
 	c := threatconnect.Cursor{Source: string(bytes.Repeat([]byte("\x01"), 4096)), Position: string(bytes.Repeat([]byte("<"), 4096))}
 	for n := range uint64(100_000) {

@@ -84,7 +84,7 @@ func (d *daily) holds(t *testing.T, items []threatconnect.BatchItem) {
 	}
 }
 
-func TestARestartContinuesTheImportInTheSpool(t *testing.T) {
+func TestRestartResumesSpooledImport(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, kill := range []bool{true, false} {
@@ -114,7 +114,7 @@ func TestARestartContinuesTheImportInTheSpool(t *testing.T) {
 
 // If the feed changes between the crash and the restart, it is unknown which items the dead process sent. The next run
 // does not assume that the items that the restart skipped are unchanged.
-func TestAFeedThatChangesBetweenCrashAndRestart(t *testing.T) {
+func TestFeedChangesBetweenCrashAndRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaily(t)
@@ -131,7 +131,7 @@ func TestAFeedThatChangesBetweenCrashAndRestart(t *testing.T) {
 }
 
 // The process dies between the end of the import and Save.
-func TestAnImportThatHasEndedIsNotTakenForAnEmptyFeed(t *testing.T) {
+func TestCrashBetweenImportAndSave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaily(t)
@@ -151,7 +151,7 @@ func TestAnImportThatHasEndedIsNotTakenForAnEmptyFeed(t *testing.T) {
 	})
 }
 
-func TestTheServerHoldsTheLastFeedWhateverHappens(t *testing.T) {
+func TestServerHasLatestFeedAfterFaults(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		stopped, skipped, faults := 0, 0, 0
@@ -212,7 +212,7 @@ func TestTheServerHoldsTheLastFeedWhateverHappens(t *testing.T) {
 	})
 }
 
-func TestAGroupThatWasDeletedFromTheOwnerComesBack(t *testing.T) {
+func TestDeletedGroupIsResent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaily(t)
@@ -231,7 +231,7 @@ func TestAGroupThatWasDeletedFromTheOwnerComesBack(t *testing.T) {
 	})
 }
 
-func TestADeletedGroupOfMergedItemsComesBack(t *testing.T) {
+func TestDeletedGroupOfMergedItemsIsResent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaily(t)
@@ -255,7 +255,7 @@ func TestADeletedGroupOfMergedItemsComesBack(t *testing.T) {
 	})
 }
 
-func TestWhatThePlatformRefusesIsSentInEachRun(t *testing.T) {
+func TestRejectedItemsAreSentInEachRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaily(t)
@@ -279,7 +279,7 @@ func TestWhatThePlatformRefusesIsSentInEachRun(t *testing.T) {
 }
 
 // The state records excluded items as well, so other exclusions need other settings.
-func TestSettingsCoverExclusions(t *testing.T) {
+func TestChangedExclusionsNeedOtherSettings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaily(t)

@@ -128,7 +128,7 @@ func runWith(t testing.TB, s *State, f fate, items ...threatconnect.BatchItem) [
 	return sent
 }
 
-func TestOnlyWhatHasChangedIsSent(t *testing.T) {
+func TestOnlyChangedItemsAreSent(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	first := openState(t, store)
@@ -160,7 +160,7 @@ func TestOnlyWhatHasChangedIsSent(t *testing.T) {
 	assert.Equal(t, []int{0}, run(t, store, host(3, 1)))
 }
 
-func TestWhatFailedIsSentAgain(t *testing.T) {
+func TestFailedItemsAreResent(t *testing.T) {
 	t.Parallel()
 	items := []threatconnect.BatchItem{group("x-1"), group("x-2"), host(0, 1, "x-1"), host(1, 1, "x-2"), host(2, 1)}
 	everything := []int{0, 1, 2, 3, 4}
@@ -192,7 +192,7 @@ func TestWhatFailedIsSentAgain(t *testing.T) {
 }
 
 // The counts of an import must agree with the errors that OnError received.
-func TestCountsThatLeaveDoubts(t *testing.T) {
+func TestInconsistentCountsResendItems(t *testing.T) {
 	t.Parallel()
 	one := threatconnect.BatchCounts{Added: 2, Succeeded: 1, Failed: 1}
 	refused := threatconnect.BatchItemError{Seq: 0, JobID: 1}
@@ -231,7 +231,7 @@ func TestCountsThatLeaveDoubts(t *testing.T) {
 	}
 }
 
-func TestAnItemThatTheLoopStoppedAtIsSentAgain(t *testing.T) {
+func TestItemAtBreakIsResent(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	items := hosts(0, 3)
@@ -247,7 +247,7 @@ func TestAnItemThatTheLoopStoppedAtIsSentAgain(t *testing.T) {
 	assert.Equal(t, []int{1, 2}, run(t, store, items...))
 }
 
-func TestARunThatEndsEarlyForgetsNothing(t *testing.T) {
+func TestInterruptedRunForgetsNothing(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	items := []threatconnect.BatchItem{group("x-1"), host(0, 1), host(1, 1), host(2, 1)}
@@ -261,7 +261,7 @@ func TestARunThatEndsEarlyForgetsNothing(t *testing.T) {
 	assert.Equal(t, []int{1}, runWith(t, s, fate{}, items[0], host(0, 1), host(1, 1), host(2, 1)))
 }
 
-func TestAnItemWithSeveralContentsIsSentAgain(t *testing.T) {
+func TestItemWithSeveralVersionsIsResent(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	twice := []threatconnect.BatchItem{host(0, 1), host(1, 1), host(0, 2)}
@@ -273,7 +273,7 @@ func TestAnItemWithSeveralContentsIsSentAgain(t *testing.T) {
 	assert.Equal(t, []int{0, 1}, run(t, store, host(0, 2), host(0, 1)), "the last version is sent, although it is in the state")
 }
 
-func TestTheCursorMovesWithTheItems(t *testing.T) {
+func TestCursorIsSavedWithItems(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	first, second := threatconnect.Cursor{Source: "feed", Position: "1"}, threatconnect.Cursor{Source: "feed", Position: "2"}
@@ -306,7 +306,7 @@ func TestTheCursorMovesWithTheItems(t *testing.T) {
 	assert.True(t, next().IsZero(), "no cursor was set")
 }
 
-func TestThePlatformsOwnerCatchesUpWhateverHappens(t *testing.T) {
+func TestOwnerMatchesFeedAfterRandomFailures(t *testing.T) {
 	t.Parallel()
 	kills, fails := 0, 0
 	for seed := range scaletest.N(uint64(25)) {
@@ -384,7 +384,7 @@ func TestThePlatformsOwnerCatchesUpWhateverHappens(t *testing.T) {
 	assert.Positive(t, kills*fails)
 }
 
-func TestAnotherImportsStateIsNotUsed(t *testing.T) {
+func TestStateOfOtherImportIsIgnored(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	for _, change := range []func(*StateOptions){
@@ -402,7 +402,7 @@ func TestAnotherImportsStateIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestARunThatDiedIsFollowedByAFullOne(t *testing.T) {
+func TestUnfinishedRunForcesFullRun(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	run(t, store, hosts(0, 3)...)
@@ -449,7 +449,7 @@ func TestOneOfTwoConcurrentRunsFails(t *testing.T) {
 }
 
 // After a restart, errors of the dead process are only in BatchError.Items, which is limited.
-func TestARestartOfAFullRunIsARestart(t *testing.T) {
+func TestRestartOfFullRun(t *testing.T) {
 	t.Parallel()
 	store, items := fileStoreIn(t), hosts(0, 2)
 	first := openState(t, store, full, named("today"))
@@ -462,7 +462,7 @@ func TestARestartOfAFullRunIsARestart(t *testing.T) {
 	assert.Equal(t, []int{0, 1}, run(t, store, items...))
 }
 
-func TestTwoProcessesOfOneRun(t *testing.T) {
+func TestConcurrentProcessesOfOneRun(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	run(t, store, hosts(0, 2)...)
@@ -476,7 +476,7 @@ func TestTwoProcessesOfOneRun(t *testing.T) {
 	assert.Equal(t, []int{0, 1}, runWith(t, s, fate{}, host(0, 1), host(1, 1)))
 }
 
-func TestARestartThatCannotFinish(t *testing.T) {
+func TestUnfinishedRestartResendsItems(t *testing.T) {
 	t.Parallel()
 	changed := []threatconnect.BatchItem{host(0, 2), host(1, 2)}
 	for name, tc := range map[string]struct {
@@ -502,7 +502,7 @@ func TestARestartThatCannotFinish(t *testing.T) {
 	}
 }
 
-func TestTheRestOfAnImportInASpoolIsChosenAgain(t *testing.T) {
+func TestRestartSelectsSpooledItems(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	items := []threatconnect.BatchItem{host(0, 2), host(1, 1)}
@@ -517,7 +517,7 @@ func TestTheRestOfAnImportInASpoolIsChosenAgain(t *testing.T) {
 }
 
 // All later processes know that a run has sent several versions of the feed.
-func TestASecondPassIsRemembered(t *testing.T) {
+func TestSecondPassForcesFullRun(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	run(t, store, hosts(0, 2)...)
@@ -550,7 +550,7 @@ func (f *failingSwap) swap(ctx context.Context, change func(*mark) *mark) error 
 	return f.Store.swap(ctx, change)
 }
 
-func TestASecondPassThatCannotBeRememberedSendsNothing(t *testing.T) {
+func TestUnrecordedSecondPassSendsNothing(t *testing.T) {
 	t.Parallel()
 	store := &failingSwap{Store: fileStoreIn(t)}
 	s := openState(t, store)
@@ -562,7 +562,7 @@ func TestASecondPassThatCannotBeRememberedSendsNothing(t *testing.T) {
 	store.fails = false
 }
 
-func TestErrorsOfTemporaryFilesAreErrorsOfSave(t *testing.T) {
+func TestSaveReturnsTemporaryFileErrors(t *testing.T) {
 	t.Parallel()
 	none := filepath.Join(t.TempDir(), "none")
 	const items = 3000 // more than fit in memory
@@ -600,7 +600,7 @@ func TestErrorsOfTemporaryFilesAreErrorsOfSave(t *testing.T) {
 	}
 }
 
-func TestOpenStateRefusesNil(t *testing.T) {
+func TestOpenStateRejectsNil(t *testing.T) {
 	t.Parallel()
 	var none context.Context
 	_, err := OpenState(none, fileStoreIn(t), options)
@@ -609,7 +609,7 @@ func TestOpenStateRefusesNil(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 
-func TestSaveOutlivesItsContext(t *testing.T) {
+func TestSaveWithCanceledContext(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	s := openState(t, store)

@@ -64,7 +64,7 @@ func TestThreatTemporaryFilesAreBounded(t *testing.T) {
 }
 
 // In real feeds, objects are longer than the records written for them, so a feed that needs more space is refused.
-func TestSTIXFeedsThatNeedMoreDiskThanTheyMayAreRefused(t *testing.T) {
+func TestSTIXLimitsDiskSpace(t *testing.T) {
 	t.Parallel()
 	r := &stixReader{size: 1 << 20}
 	r.bySeq.held = maxDisk*r.size/2 + freeDisk/2

@@ -166,7 +166,7 @@ func described(found []Entry, refused []*LineError) []string {
 
 // The entries are those of a model that keeps everything in memory, regardless of the order of the objects and of their
 // distribution over bundles.
-func TestSTIXAgreesWithAModel(t *testing.T) {
+func TestSTIXMatchesModel(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(40)) {
 		random := rand.New(rand.NewPCG(seed, 1))

@@ -68,7 +68,7 @@ func TestPatternsBecomeIndicators(t *testing.T) {
 	}
 }
 
-func TestOtherPatternsAreSkippedOrRefused(t *testing.T) {
+func TestUnsupportedAndInvalidPatterns(t *testing.T) {
 	t.Parallel()
 	for pattern, want := range map[string]string{
 		`[domain-name:value='a.example' AND domain-name:value='b.example']`:             "+has a pattern with AND, which is not supported",
@@ -147,7 +147,7 @@ func TestOtherPatternsAreSkippedOrRefused(t *testing.T) {
 	}
 }
 
-func TestComparisonsJoinedByORAreIndependent(t *testing.T) {
+func TestORComparisonsAreIndependent(t *testing.T) {
 	t.Parallel()
 	found, refusals := patternNames(`[domain-name:value='a.example.com' OR file:path='x' OR domain-name:value LIKE 'b%' OR EXISTS a:b OR domain-name:value NOT = 'x' ` +
 		`OR domain-name:value='..'] OR [a:b='c' AND d:e='f'] OR [ipv4-addr:value='192.0.2.1']`)

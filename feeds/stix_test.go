@@ -163,7 +163,7 @@ func TestSTIXObjectsBecomeGroupsAndIndicators(t *testing.T) {
 	assert.Equal(t, "one", indicatorIn(found[11]).Meta().Tags[0].Name, "entries share no memory")
 }
 
-func TestSTIXReportsObjectsThatAreLeftOut(t *testing.T) {
+func TestSTIXReportsSkippedAndInvalidObjects(t *testing.T) {
 	t.Parallel()
 	indicator := func(n int, rest string) string {
 		return stixText("indicator", n, `,"pattern":"[domain-name:value='a.example.com']"`+rest)
@@ -229,7 +229,7 @@ func TestSTIXReportsObjectsThatAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestSTIXNewestVersionOfAnObjectCounts(t *testing.T) {
+func TestSTIXUsesNewestObjectVersion(t *testing.T) {
 	t.Parallel()
 	version := func(date, name, rest string) string {
 		return `{"type":"malware","id":"` + stixID("malware", 1) + `","name":"` + name + `","modified":"` + date + `"` + rest + `}`
@@ -289,7 +289,7 @@ func TestSTIXMarkingsBecomeSecurityLabels(t *testing.T) {
 	assert.Equal(t, []string{"TLP:GREEN", "TLP:AMBER+STRICT"}, names)
 }
 
-func TestSTIXTechniquesOfATTACKBecomeTags(t *testing.T) {
+func TestSTIXATTACKTechniquesBecomeTags(t *testing.T) {
 	t.Parallel()
 	technique := func(id, phases string) string {
 		return stixText("attack-pattern", 1, `,"name":"Spearphishing Link","external_references":[{"source_name":"x","external_id":"T9"},{"source_name":"mitre-attack","external_id":"`+id+`"}],"kill_chain_phases":[`+phases+`]`)
@@ -383,7 +383,7 @@ func TestSTIXBrokenBundlesYieldNoEntries(t *testing.T) {
 	}
 }
 
-func TestSTIXReadsWhatItDoesNotNeed(t *testing.T) {
+func TestSTIXIgnoresUnknownFields(t *testing.T) {
 	t.Parallel()
 	text := `{"x":[{"objects":[7],"type":"note"},-1.5e+3,true,null,"\"\\\u0022"],"objects":[{"x":{"id":7,"type":[[]]},"\u0074ype":"malware","id":"` +
 		stixID("malware", 1) + "\",\t\"name\" : \"A \\\"B\\\"\",\"description\":\"\\\\ud83d \\ud83d\\ude00\",\"labels\" :[ \"one\" , \"t\\u0077o\" ],\"" + strings.Repeat("k", 2*maxWord) + `":"x"}],"type":"b\u0075ndle"}`
@@ -394,7 +394,7 @@ func TestSTIXReadsWhatItDoesNotNeed(t *testing.T) {
 	assert.Equal(t, `\ud83d 😀`, groupIn(found[0]).Meta().Attributes[0].Value)
 }
 
-func TestSTIXErrorsOfTheReaderAreReturned(t *testing.T) {
+func TestSTIXReturnsReadErrors(t *testing.T) {
 	t.Parallel()
 	whole := bundleOf(stixText("malware", 1, `,"name":"A","confidence":5`))
 	for n := 0; n < len(whole); n += scaletest.Stride() {
@@ -411,7 +411,7 @@ func TestSTIXErrorsOfTheReaderAreReturned(t *testing.T) {
 	require.Equal(t, io.ErrUnexpectedEOF, err, "the input may be incomplete")
 }
 
-func TestSTIXBundlesInARowAreOneFeed(t *testing.T) {
+func TestSTIXConcatenatedBundles(t *testing.T) {
 	t.Parallel()
 	first := bundleOf(
 		stixText("indicator", 1, `,"pattern":"[domain-name:value='a.example.com']"`),
@@ -439,7 +439,7 @@ func TestSTIXBundlesInARowAreOneFeed(t *testing.T) {
 	}
 }
 
-func TestSTIXRefusesOtherTextAfterABundle(t *testing.T) {
+func TestSTIXRejectsTrailingText(t *testing.T) {
 	t.Parallel()
 	bundle := bundleOf(stixText("indicator", 1, `,"pattern":"[domain-name:value='a.example.com']"`)) // three lines
 	for name, c := range map[string]struct{ text, want string }{

@@ -42,7 +42,7 @@ func put(t *testing.T, srv *threatconnecttest.Server, method, id, record string)
 	require.NoError(t, err)
 }
 
-func TestAStateInTheDataStore(t *testing.T) {
+func TestDataStoreState(t *testing.T) {
 	t.Parallel()
 	srv, store := inDataStore(t)
 	const many = 2*smallChunk/recordBytes + 10
@@ -57,7 +57,7 @@ func TestAStateInTheDataStore(t *testing.T) {
 	assert.Len(t, srv.DataStore("local", "feed"), 2, "chunks that are no longer needed are gone")
 }
 
-func TestALargeStateIsNotReadIntoMemory(t *testing.T) {
+func TestLargeStateIsReadFromDisk(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, store Store) {
 		if d, ok := store.(*dataStore); ok {
@@ -106,7 +106,7 @@ func enlarge(t *testing.T, s *State) {
 }
 
 // A process that dies at any request leaves the old state or the new one. In both cases, the next run is correct.
-func TestAProcessThatDiesAtARequestLeavesTheOldOrTheNewState(t *testing.T) {
+func TestDataStoreCrashLeavesOldOrNewState(t *testing.T) {
 	t.Parallel()
 	const many = 3 * smallChunk / recordBytes
 	for _, kind := range []threatconnecttest.FaultKind{threatconnecttest.FaultReset, threatconnecttest.FaultLostReply} {
@@ -153,7 +153,7 @@ func TestAProcessThatDiesAtARequestLeavesTheOldOrTheNewState(t *testing.T) {
 	}
 }
 
-func TestATornStateInTheDataStoreIsSeen(t *testing.T) {
+func TestDataStoreDetectsDamagedState(t *testing.T) {
 	t.Parallel()
 	srv, store := inDataStore(t)
 	const many = 3 * smallChunk / recordBytes
@@ -231,7 +231,7 @@ func TestThreatDataStoreStateIsBounded(t *testing.T) {
 	}
 }
 
-func TestAnOutageOfTheDataStoreIsNoLostState(t *testing.T) {
+func TestDataStoreOutageKeepsState(t *testing.T) {
 	t.Parallel()
 	srv, store := inDataStore(t)
 	run(t, store, host(0, 1))
@@ -244,7 +244,7 @@ func TestAnOutageOfTheDataStoreIsNoLostState(t *testing.T) {
 	assert.Empty(t, run(t, store, host(0, 1)))
 }
 
-func TestOneOfTwoRunsInTheDataStoreFails(t *testing.T) {
+func TestConcurrentDataStoreRunFails(t *testing.T) {
 	t.Parallel()
 	_, store := inDataStore(t)
 	first, second := openState(t, store), openState(t, store)
@@ -254,7 +254,7 @@ func TestOneOfTwoRunsInTheDataStoreFails(t *testing.T) {
 	assert.NotEmpty(t, openState(t, store).Reason())
 }
 
-func TestADataStoreThatCannotBeUsed(t *testing.T) {
+func TestDataStoreValidatesArguments(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	_, err := NewDataStore(srv.Client(), threatconnect.DataStoreLocal, "feed", "state")

@@ -43,7 +43,7 @@ func crashing(store *fileStore, at int, f func()) (died bool, steps int) {
 
 // A process that dies at any step leaves the old state or the new one, each with its cursor. If it died during a run,
 // the mark is kept.
-func TestAProcessThatDiesLeavesTheOldOrTheNewState(t *testing.T) {
+func TestFileCrashLeavesOldOrNewState(t *testing.T) {
 	t.Parallel()
 	results := map[string]int{}
 	for at := 0; ; at++ {
@@ -124,7 +124,7 @@ func TestConcurrentWritersOfAFile(t *testing.T) {
 	assert.Len(t, left, 1, "the cursor")
 }
 
-func TestTheFileIsItsOwnersAlone(t *testing.T) {
+func TestStateFilePermissions(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	s := openState(t, store)
@@ -143,7 +143,7 @@ func TestTheFileIsItsOwnersAlone(t *testing.T) {
 	assert.Len(t, left, 1, "the mark and the temporary file are gone")
 }
 
-func TestPathsThatAreNoFiles(t *testing.T) {
+func TestInvalidStatePaths(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	victim, link := filepath.Join(dir, "victim"), filepath.Join(dir, "link")
@@ -181,7 +181,7 @@ func TestPathsThatAreNoFiles(t *testing.T) {
 	assert.Equal(t, "precious", string(b))
 }
 
-func TestTheMarkDoesNotFollowALink(t *testing.T) {
+func TestMarkDoesNotFollowSymlink(t *testing.T) {
 	t.Parallel()
 	for name, target := range map[string]string{"to a file": "victim", "to nowhere": "none"} {
 		t.Run(name, func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestTheMarkDoesNotFollowALink(t *testing.T) {
 	}
 }
 
-func TestAMarkThatCannotBeRead(t *testing.T) {
+func TestInvalidMarkForcesFullRun(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "x", "{}", `{"run":"today"}`, `{"run":"today","token":1}`, string(make([]byte, maxMark+1))} {
 		store := fileStoreIn(t)
@@ -214,7 +214,7 @@ func TestAMarkThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestAMarkThatIsNoFile(t *testing.T) {
+func TestMarkIsDirectory(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	require.NoError(t, os.Mkdir(store.marker(), 0o700))

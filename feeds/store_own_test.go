@@ -15,7 +15,7 @@ import (
 
 // A state or mark determines which items are sent. If it belongs to another user, or if other users can write to it, it
 // is refused and not changed. The case of another owner needs root.
-func TestThreatStatesOfOthersAreRefused(t *testing.T) {
+func TestThreatStatesOfOthersAreRejected(t *testing.T) {
 	t.Parallel()
 	const nobody = 64_123
 	dir := func(s *fileStore) string { return filepath.Dir(s.path) }

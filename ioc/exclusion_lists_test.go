@@ -14,7 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-func TestPlainListsThatCannotBeReadAddNothing(t *testing.T) {
+func TestInvalidPlainListFailsClosed(t *testing.T) {
 	t.Parallel()
 	errBroken := errors.New("connection reset")
 	for name, tc := range map[string]struct {
@@ -62,7 +62,7 @@ func TestPlainListsThatCannotBeReadAddNothing(t *testing.T) {
 	assert.Equal(t, "cannot be checked: a list was not added: first", reason)
 }
 
-func TestPlainListsAreReadToTheirLimits(t *testing.T) {
+func TestPlainListLimits(t *testing.T) {
 	t.Parallel()
 	longest := "http://ok.org/" + strings.Repeat("a", maxEntryLength-len("http://ok.org/"))
 	x := excluding(t, &Exclusions{}, "a.org\t# comment", longest)
@@ -75,7 +75,7 @@ func TestPlainListsAreReadToTheirLimits(t *testing.T) {
 }
 
 // The reason names the first list that has an entry, regardless of the sizes of the lists.
-func TestTheReasonNamesTheFirstList(t *testing.T) {
+func TestReasonNamesFirstList(t *testing.T) {
 	t.Parallel()
 	for _, lists := range [][]string{
 		{"good.org\n8.8.8.8\nx@b.org", "good.org\n8.8.8.8\nx@b.org\nc.org\nx@c.org"},
@@ -94,7 +94,7 @@ func TestTheReasonNamesTheFirstList(t *testing.T) {
 	}
 }
 
-func TestListsTellsWhatWasAdded(t *testing.T) {
+func TestListsReturnsAddedLists(t *testing.T) {
 	t.Parallel()
 	x := excluding(t, &Exclusions{}, "good.org", "# comment", "8.8.8.8")
 	for _, list := range []string{

@@ -26,7 +26,7 @@ func warningJSON(kind string, attributes []string, entries ...string) string {
 	return string(list)
 }
 
-func TestWarningListsExcludeWhatTheyExcludeInMISP(t *testing.T) {
+func TestWarningListsMatchMISP(t *testing.T) {
 	t.Parallel()
 	all := []string{}
 	for name, tc := range map[string]struct {
@@ -183,7 +183,7 @@ func TestWarningListsExcludeWhatTheyExcludeInMISP(t *testing.T) {
 	}
 }
 
-func TestWarningListsThatCannotBeReadAddNothing(t *testing.T) {
+func TestInvalidWarningListFailsClosed(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ list, want string }{
 		"a lookahead":               {warningJSON("regex", nil, "/ok/", "/(?=secret)/"), `ioc: warning list "w", entry 2: is not a supported regular expression (invalid or unsupported Perl syntax)`},
@@ -242,7 +242,7 @@ func TestWarningListsThatCannotBeReadAddNothing(t *testing.T) {
 }
 
 // Each MISP attribute maps to indicator types.
-func TestAttributesOfWarningListsAreTypes(t *testing.T) {
+func TestWarningListAttributesMapToTypes(t *testing.T) {
 	t.Parallel()
 	const hash = "AA0D8CD98F00B204E9800998ECF8427F"
 	samples := map[Type]string{

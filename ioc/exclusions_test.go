@@ -27,7 +27,7 @@ func excluding(t testing.TB, x *Exclusions, values ...string) *Exclusions {
 	return x
 }
 
-func TestExclusionsExcludeWhatMustNotBeShared(t *testing.T) {
+func TestExcludeReservedAndListedValues(t *testing.T) {
 	t.Parallel()
 	x := excluding(t, &Exclusions{AllowDocumentation: true},
 		"\ufeffexample.net", "", "# comment", "198.51.100.0/25\r", "203.0.113.5 # a comment", "2001:db8::5", "https://good.example/page#top",
@@ -167,7 +167,7 @@ func TestExclusionsExcludeWhatMustNotBeShared(t *testing.T) {
 }
 
 // The first and last values of reserved ranges are excluded, and their neighbors are not.
-func TestReservedRangesEndWhereTheyEnd(t *testing.T) {
+func TestReservedRangeBoundaries(t *testing.T) {
 	t.Parallel()
 	for typ, values := range map[Type]map[string]bool{
 		TypeAddress: {
@@ -192,7 +192,7 @@ func TestReservedRangesEndWhereTheyEnd(t *testing.T) {
 	assert.Equal(t, "hash of an empty file", reason, "rules take precedence over lists")
 }
 
-func TestExclusionsKnowDocumentation(t *testing.T) {
+func TestExcludeDocumentationValues(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"192.0.2.1":               "not a public address (documentation, RFC 5737)",
@@ -217,7 +217,7 @@ func TestExclusionsKnowDocumentation(t *testing.T) {
 	}
 }
 
-func TestExclusionsKnowFilesByEveryHash(t *testing.T) {
+func TestExcludeKnownFilesByEveryHash(t *testing.T) {
 	t.Parallel()
 	for want, contents := range map[string][]string{
 		"hash of an empty file":       {""},
@@ -327,7 +327,7 @@ func urlCorpus(t *testing.T, test func(canonical, host string)) {
 	require.Equal(t, len(hosts)*4*6*5*22, n)
 }
 
-func TestHostOfAURLIsThatOfItsCanonicalForm(t *testing.T) {
+func TestHostOfURL(t *testing.T) {
 	t.Parallel()
 	urlCorpus(t, func(canonical, host string) {
 		require.Equal(t, host, hostOfURL(canonical), canonical)
@@ -347,7 +347,7 @@ func TestExclusionsCheckTheHostOfEveryURL(t *testing.T) {
 }
 
 // Searches in sorted blocks and parts agree with linear searches.
-func TestExclusionsFindWhatASearchThroughAllFinds(t *testing.T) {
+func TestExclusionSearchMatchesFullScan(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	block := func() netip.Prefix {

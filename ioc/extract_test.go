@@ -150,14 +150,14 @@ func TestExtractLeavesOut(t *testing.T) {
 }
 
 // A name after a hash is a file name, for example in the output of sha256sum.
-func TestExtractKnowsWhatWasHashed(t *testing.T) {
+func TestExtractRecognizesFileNamesAfterHashes(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E", "Host evil-site.net"}, values(t, "d41d8cd98f00b204e9800998ecf8427e  evil-site.net"))
 	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E"}, values(t, "# Modules of the C2\nd41d8cd98f00b204e9800998ecf8427e  module.py\nmodule.py"))
 }
 
 // A heading applies to the text below it, also in the next window, but not to the next section.
-func TestExtractKnowsTheSection(t *testing.T) {
+func TestExtractUsesSectionHeadings(t *testing.T) {
 	t.Parallel()
 	text := "## Domains\n" + strings.Repeat("nothing\n", windowSize/4) + "evil.zip\n## More\nevil.zip\n"
 	assert.Equal(t, []string{"Host evil.zip"}, values(t, text))
@@ -169,7 +169,7 @@ func TestExtractKnowsTheSection(t *testing.T) {
 	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E"}, values(t, "## Key findings\n- d41d8cd98f00b204e9800998ecf8427e\n"))
 }
 
-func TestExtractTellsWhereAndHow(t *testing.T) {
+func TestExtractReportsPositionAndDefanging(t *testing.T) {
 	t.Parallel()
 	text := "one\nhxxp://evil[.]com/a[.]b and\n\n evil&#46;com:443 x [dot] evil-site [dot] com."
 	found := extractAll(t, text)
@@ -191,7 +191,7 @@ func TestExtractTellsWhereAndHow(t *testing.T) {
 	}
 }
 
-func TestExtractByTheOptionsOfAParser(t *testing.T) {
+func TestExtractWithParserOptions(t *testing.T) {
 	t.Parallel()
 	text := "www[.]evil-site[.]com/login, 192.0.2.1:81/a[.]b, evil-site.net, 192.0.2.1/24, http://evil-site.com/{x}, a_b.evil-site.com"
 	found := func(p *Parser) (all []Indicator) {
@@ -308,7 +308,7 @@ func TestExtractStopsWithTheLoop(t *testing.T) {
 }
 
 // Extract keeps one window and a limited number of names in memory, regardless of the length of the text.
-func TestExtractKeepsAWindow(t *testing.T) {
+func TestExtractMemoryDoesNotGrow(t *testing.T) {
 	const most = 2 << 20
 	size := int64(4 * most)
 	if testing.Short() {

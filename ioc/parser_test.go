@@ -12,7 +12,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
-func TestParserTakesWhatSurroundsAValue(t *testing.T) {
+func TestParserOptionsAcceptSurroundings(t *testing.T) {
 	t.Parallel()
 	all := &ioc.Parser{SplitPort: true, AssumeScheme: "http", MaskBlock: true}
 	for _, tc := range []struct {
@@ -65,7 +65,7 @@ func TestParserTakesWhatSurroundsAValue(t *testing.T) {
 	}
 }
 
-func TestParserRefusesAmbiguousSurroundings(t *testing.T) {
+func TestParserRejectsAmbiguousSurroundings(t *testing.T) {
 	t.Parallel()
 	all := &ioc.Parser{SplitPort: true, AssumeScheme: "http", MaskBlock: true}
 	const file, local = "is not recognized: it ends as the name of a file does", "has a character that cannot stand before the @"
@@ -115,7 +115,7 @@ func TestParserRefusesAmbiguousSurroundings(t *testing.T) {
 	}
 }
 
-func TestErrorsOfSurroundingsNameTheOption(t *testing.T) {
+func TestSurroundingErrorsNameOption(t *testing.T) {
 	t.Parallel()
 	for in, field := range map[string]string{
 		"192.0.2.1:443": "SplitPort", "[2001:db8::1]:443": "SplitPort", "evil.example:8080": "SplitPort",
@@ -131,7 +131,7 @@ func TestErrorsOfSurroundingsNameTheOption(t *testing.T) {
 
 // Strict also applies to values with ports, schemes and host bits, and does not change the caller's
 // expressions.
-func TestParserChecksWhatItTakesOut(t *testing.T) {
+func TestStrictAndPatternsCheckExtractedValues(t *testing.T) {
 	t.Parallel()
 	_, err := (&ioc.Parser{Strict: true, AssumeScheme: "http"}).Parse("evil.example/{x}")
 	require.ErrorContains(t, err, "RFC 3986")
@@ -144,7 +144,7 @@ func TestParserChecksWhatItTakesOut(t *testing.T) {
 	assert.Equal(t, "a", expression.FindString("a.example"), "the caller's expression is unchanged")
 }
 
-func TestPortsWithAProtocolAreNoPaths(t *testing.T) {
+func TestPortWithProtocolIsNotPath(t *testing.T) {
 	t.Parallel()
 	parser := &ioc.Parser{SplitPort: true, AssumeScheme: "http"}
 	for _, s := range []string{"192.0.2.1:53/udp", "192.0.2.1:53/UDP", "evil.example:443/TCP"} {
@@ -156,7 +156,7 @@ func TestPortsWithAProtocolAreNoPaths(t *testing.T) {
 	assert.Equal(t, "http://[2001:db8::1]/tcp", v.Value)
 }
 
-func TestAssumeSchemeIsASchemeOfURLs(t *testing.T) {
+func TestAssumeSchemeMustBeURLScheme(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"gopher", "http://", "hxxp"} {
 		_, err := (&ioc.Parser{AssumeScheme: scheme}).Parse("evil.example/x")
@@ -167,7 +167,7 @@ func TestAssumeSchemeIsASchemeOfURLs(t *testing.T) {
 	assert.Equal(t, "https://evil.example/x", v.Value)
 }
 
-func TestStrictRefusesWhatThePlatformRefuses(t *testing.T) {
+func TestStrictMatchesPlatform(t *testing.T) {
 	t.Parallel()
 	const topLevel, underscore, tail = "has a top-level domain", "holds an underscore", "holds a character after its host"
 	for _, tc := range []struct {
@@ -236,7 +236,7 @@ func TestStrictRefusesWhatThePlatformRefuses(t *testing.T) {
 	}
 }
 
-func TestTheDocumentedLevelsHold(t *testing.T) {
+func TestDocumentedStrictness(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/canonical.md")
 	require.NoError(t, err)

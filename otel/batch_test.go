@@ -14,7 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-func TestItemsAndJobsOfAnImportAreCounted(t *testing.T) {
+func TestImportItemsAndJobsAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
@@ -50,7 +50,7 @@ func TestItemsAndJobsOfAnImportAreCounted(t *testing.T) {
 }
 
 // The items in the first event were counted by an earlier process. Counts that decrease are not subtracted.
-func TestCountsOfEarlierEventsAreNotRepeated(t *testing.T) {
+func TestEventCountsAreIncremental(t *testing.T) {
 	t.Parallel()
 	c := newTelemetry(t)
 	onEvent := c.onEvent(nil)

@@ -18,7 +18,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-func TestACallAndItsAttemptsAreSpans(t *testing.T) {
+func TestCallAndAttemptSpans(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)
@@ -64,7 +64,7 @@ func TestACallAndItsAttemptsAreSpans(t *testing.T) {
 	})
 }
 
-func TestASuccessHasNoError(t *testing.T) {
+func TestSuccessfulCallHasNoError(t *testing.T) {
 	t.Parallel()
 	c := newTelemetry(t)
 	_, err := threatconnecttest.NewT(t).Client(c.observer()).Owners.Whoami(t.Context())
@@ -80,7 +80,7 @@ func TestASuccessHasNoError(t *testing.T) {
 }
 
 // With two observers, the current span at the end of a call is that of the second. Each observer must end its own.
-func TestSpansEndNextToAnotherObserver(t *testing.T) {
+func TestSpansEndWithTwoObservers(t *testing.T) {
 	t.Parallel()
 	c := newTelemetry(t)
 	_, err := threatconnecttest.NewT(t).Client(c.observer(), c.observer()).Owners.Whoami(t.Context())
@@ -134,7 +134,7 @@ func TestErrorTypes(t *testing.T) {
 	}
 }
 
-func TestOptionsRefuseNil(t *testing.T) {
+func TestOptionsRejectNil(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]tcotel.Option{
 		"tracer provider is nil": tcotel.WithTracerProvider(nil),

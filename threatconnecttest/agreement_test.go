@@ -14,7 +14,7 @@ import (
 
 // The server must accept every canonical form of the client and store it unchanged. The two sets of
 // rules are written independently, so each checks the other.
-func TestCanonicalFormsOfTheClientAreTaken(t *testing.T) {
+func TestServerAcceptsCanonicalForms(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	for _, tc := range []struct {
@@ -44,8 +44,8 @@ func TestCanonicalFormsOfTheClientAreTaken(t *testing.T) {
 	}
 }
 
-// FuzzStrictFormsAreTaken checks that the server accepts strict values and stores them unchanged.
-func FuzzStrictFormsAreTaken(f *testing.F) {
+// FuzzServerAcceptsStrictForms checks that the server accepts strict values and stores them unchanged.
+func FuzzServerAcceptsStrictForms(f *testing.F) {
 	for _, s := range []string{
 		"www.example.com", "WWW.Example.com.", "bücher.example", "日本語。jp", "r3---sn-x.example.net", "_dmarc.example.com", "a_b.c.example", "a.abcdefghijklm", "a.abcdefghijklmn", "a.xn--p1ai",
 		"setup.exe", "style.css", "favicon.ico", "a.b.c.d.e.f.example", "xn--a.example", "OpenSSH_6.4p1", "cytrox.stix2", "B.V.",
@@ -81,7 +81,7 @@ func FuzzStrictFormsAreTaken(f *testing.F) {
 	})
 }
 
-func TestTheClientOfAServer(t *testing.T) {
+func TestServerClient(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	client := srv.Client()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAssociationsAreRefusedAsThePlatformRefusesThem(t *testing.T) {
+func TestInvalidAssociations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.seed(&Owner{Name: "Library", ReadOnly: true})
@@ -49,7 +49,7 @@ func TestAssociationsAreRefusedAsThePlatformRefusesThem(t *testing.T) {
 	assert.Equal(t, []string{"id", "ownerName", "dateAdded"}, keysOf(t, r.get(own+"/indicators/hosts").raw, "host")[:3])
 }
 
-func TestNothingIsAssociatedWithItself(t *testing.T) {
+func TestSelfAssociationIsRejected(t *testing.T) {
 	t.Parallel()
 	t.Run("a group of a batch file", func(t *testing.T) {
 		t.Parallel()
@@ -94,7 +94,7 @@ func TestNothingIsAssociatedWithItself(t *testing.T) {
 	})
 }
 
-func TestTagsAndLabelsAreRefusedAsThePlatformRefusesThem(t *testing.T) {
+func TestInvalidTagAndLabelRequests(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.seed(&Owner{Name: "Library", ReadOnly: true})

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSignatureMatchesTheVectors(t *testing.T) {
+func TestSignatureVectors(t *testing.T) {
 	t.Parallel()
 	for _, v := range []struct{ secret, target, method, want string }{
 		{secret: "secret", target: "/v2/owners", method: "GET", want: "6jy36dIubhuo3RrR8Y/6qQjNuOdFNF49FeMrmB5dHYY="},
@@ -26,7 +26,7 @@ func TestSignatureMatchesTheVectors(t *testing.T) {
 	}
 }
 
-func TestWhoMayCall(t *testing.T) {
+func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -117,7 +117,7 @@ func TestWhoMayCall(t *testing.T) {
 	}
 }
 
-func TestDateHeaderFollowsTheServersClock(t *testing.T) {
+func TestDateHeaderUsesClockOffset(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.srv.SetClockOffset(-2 * time.Hour)
@@ -128,7 +128,7 @@ func TestDateHeaderFollowsTheServersClock(t *testing.T) {
 	assert.WithinDuration(t, time.Now().Add(-2*time.Hour), at, 5*time.Second)
 }
 
-func TestAnInstanceWithoutLicenseRefusesEverything(t *testing.T) {
+func TestWithoutLicenseReturns503(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithoutLicense())
 	got := r.must(503, "GET", "/v2/owners", "")

@@ -63,7 +63,7 @@ func TestWriteTypes(t *testing.T) {
 	}
 }
 
-func TestWhatIsLostOfAnItem(t *testing.T) {
+func TestPartiallySavedItems(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ members, code, says string }{
 		{`,"attribute":[{"type":"Nothing","value":"x"}]`, "0x2001", msgAttributeType},
@@ -87,7 +87,7 @@ func TestWhatIsLostOfAnItem(t *testing.T) {
 	}
 }
 
-func TestRefusedItems(t *testing.T) {
+func TestRejectedBatchItems(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ kind, item, code string }{
 		{"indicator", `{"summary":"www.example.com"}`, "0x1005"},
@@ -147,7 +147,7 @@ func TestIndicatorsOfABatchFile(t *testing.T) {
 	assert.True(t, r.srv.Has(source, "Registry Key", `HKEY_USERS\x :   : REG_SZ`))
 }
 
-func TestGroupsAreKnownByXIDInTheWholeInstance(t *testing.T) {
+func TestGroupXIDsAreInstanceWide(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	group := func(name string) string {
@@ -241,7 +241,7 @@ func TestDeleteByBatch(t *testing.T) {
 	assert.Empty(t, r.batch(config("action", `"Delete"`), content).Problems, "deleting again")
 }
 
-func TestHashesInConflict(t *testing.T) {
+func TestConflictingHashes(t *testing.T) {
 	t.Parallel()
 	const (
 		md5A         = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -312,7 +312,7 @@ func TestHashesInConflict(t *testing.T) {
 }
 
 // Merging a file into another one moves its links, including pending links.
-func TestLinksOfMergedFilesAreKept(t *testing.T) {
+func TestMergedFilesKeepLinks(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	md5, sha1 := strings.Repeat("0", 32), strings.Repeat("1", 40)
@@ -327,7 +327,7 @@ func TestLinksOfMergedFilesAreKept(t *testing.T) {
 	assert.Equal(t, []string{"File: " + md5 + " : " + sha1}, g.Indicators)
 }
 
-func TestAServerWithoutContents(t *testing.T) {
+func TestWithoutContents(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithoutContents())
 	job := r.batch(config(), `{"group":[{"type":"Threat","name":"a","xid":"x1"}],"indicator":[

@@ -57,7 +57,7 @@ func (r rig) host(name string) IndicatorRecord {
 	return i
 }
 
-func TestConfigurationsOfJobs(t *testing.T) {
+func TestJobConfigurations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, tc := range []struct {
@@ -109,7 +109,7 @@ func TestConfigurationsOfJobs(t *testing.T) {
 	assert.Equal(t, "Replace", newRig(t).batch(config("tagWriteType", ""), `{}`).TagWriteType, "the default is Replace")
 }
 
-func TestJobsThatCannotBeMade(t *testing.T) {
+func TestJobCreationErrors(t *testing.T) {
 	t.Parallel()
 	off := newRig(t, WithBatchOff()).do("POST", "/v2/batch", config())
 	assert.Equal(t, 503, off.status)
@@ -122,7 +122,7 @@ func TestJobsThatCannotBeMade(t *testing.T) {
 	assert.Contains(t, denied.header.Get("Content-Type"), "text/plain")
 }
 
-func TestTheLifeOfAJob(t *testing.T) {
+func TestJobLifecycle(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithBatchPolls(2))
 	r.must(201, "POST", "/v2/batch", config())
@@ -173,7 +173,7 @@ func TestJobsTakeTimeOnAFakeClock(t *testing.T) {
 	})
 }
 
-func TestTheErrorFile(t *testing.T) {
+func TestErrorFile(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithLateErrors(2))
 	job := r.batch(config(), `{"indicator":[{"type":"Host","summary":"a_b.example.com"},{"type":"Host","summary":"www.example.com","tag":[{"name":""}]}]}`)
@@ -208,7 +208,7 @@ func TestTheErrorFile(t *testing.T) {
 	r.must(404, "GET", "/v2/batch/2/results", "")
 }
 
-func TestLimitsOfJobs(t *testing.T) {
+func TestJobLimits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithBatchLimit(60), WithBatchIndicators(1))
 	r.must(201, "POST", "/v2/batch", config())
@@ -227,7 +227,7 @@ func TestLimitsOfJobs(t *testing.T) {
 	assert.Equal(t, 1, job.Unprocessed)
 }
 
-func TestOneBadDateSinksTheJob(t *testing.T) {
+func TestInvalidDateAbortsJob(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	job := r.batch(config(), `{"group":[{"type":"Threat","name":"a","xid":"x1"},{"type":"Incident","name":"b","xid":"x2","eventDate":"yesterday"},
@@ -243,7 +243,7 @@ func TestOneBadDateSinksTheJob(t *testing.T) {
 	assert.False(t, r.srv.Has(source, "Host", "www.example.com"))
 }
 
-func TestFilesThatCannotBeRead(t *testing.T) {
+func TestInvalidBatchFiles(t *testing.T) {
 	t.Parallel()
 	for content, says := range map[string]string{
 		``:                         "End of input",
@@ -273,7 +273,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestHaltOnErrorLeavesTheRest(t *testing.T) {
+func TestHaltOnErrorLeavesRestUnprocessed(t *testing.T) {
 	t.Parallel()
 	const content = `{"indicator":[{"type":"Host","summary":"a.example.com"},{"type":"Host","summary":"bad"},
 		{"type":"Host","summary":"b.example.com"}],"group":[{"type":"Threat","name":"x","xid":"x1"}]}`
@@ -333,7 +333,7 @@ func TestCreateAndUpload(t *testing.T) {
 	assert.False(t, ok)
 }
 
-func TestAnUploadMayBeChunked(t *testing.T) {
+func TestChunkedUpload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.must(201, "POST", "/v2/batch", config())

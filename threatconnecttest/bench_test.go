@@ -48,7 +48,7 @@ func heap() uint64 {
 }
 
 // The memory of the server must not hide the memory of a test that imports a million indicators.
-func TestAServerIsSmall(t *testing.T) {
+func TestServerMemoryPerIndicator(t *testing.T) {
 	for name, tc := range map[string]struct {
 		opts []Option
 		most float64 // bytes per host

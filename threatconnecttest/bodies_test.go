@@ -15,7 +15,7 @@ import (
 
 // A long body or one of unknown length is recorded only if the credentials are correct. A short body
 // of known length is always recorded.
-func TestLongBodiesAreKeptForTheRightCredentials(t *testing.T) {
+func TestLongBodiesAreRecordedIfAuthenticated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Allow(LapseUnverified))
 	short, long := strings.Repeat("x", longBody), strings.Repeat("x", longBody+1)
@@ -60,7 +60,7 @@ func (w *whileRead) Read(p []byte) (int, error) {
 }
 
 // A request whose body was discarded is refused, even if its credentials have become valid since.
-func TestABodyThatWasNotKeptIsNotUsed(t *testing.T) {
+func TestRequestWithDiscardedBodyIsRejected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Allow(LapseUnverified))
 	r.srv.SetClockOffset(time.Hour)
@@ -75,7 +75,7 @@ func TestABodyThatWasNotKeptIsNotUsed(t *testing.T) {
 }
 
 // A handler that wraps the server can limit bodies.
-func TestBodiesThatAreTooLarge(t *testing.T) {
+func TestMaxBytesReaderReturns413(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	req := httptest.NewRequestWithContext(t.Context(), "POST", "/api/v2/tags", strings.NewReader(`{"name":"x"}`))

@@ -14,7 +14,7 @@ import (
 )
 
 // Check finds each inconsistency in a world with one item of each kind.
-func TestContradictionsAreFound(t *testing.T) {
+func TestCheckFindsInconsistencies(t *testing.T) {
 	t.Parallel()
 	for says, contradict := range map[string]func(*world){
 		`the owner "Example Organization" has the id 2`:   func(w *world) { w.owners[0].ID = 2 },
@@ -114,7 +114,7 @@ func consistentWorld(t *testing.T) *world {
 }
 
 // Only one file may write each field that must be consistent with others.
-func TestOneFileWritesWhatMustAgree(t *testing.T) {
+func TestDependentFieldsAreWrittenInOneFile(t *testing.T) {
 	t.Parallel()
 	home := map[string]string{
 		"links": "links.go", "head": "links.go", "tail": "links.go", "prev": "links.go", "next": "links.go", "without": "links.go",

@@ -15,7 +15,7 @@ import (
 )
 
 // The client reads all shapes of responses.
-func TestTheClientReadsEveryOddity(t *testing.T) {
+func TestClientReadsEveryOddity(t *testing.T) {
 	t.Parallel()
 	sets := map[string]threatconnecttest.Oddity{"none": 0, "all": threatconnecttest.OddityAll &^
 		(threatconnecttest.OddityCreateRefusesExists | threatconnecttest.OddityEmptyAs404)}
@@ -68,7 +68,7 @@ func TestTheClientReadsEveryOddity(t *testing.T) {
 
 // Coverage tests find only routes that are spelled as in this list. It contains the operations of the
 // v2 API that are documented or that TcEx uses.
-func TestRoutesAreSpelledAsTheListOfEndpoints(t *testing.T) {
+func TestRoutesMatchEndpointList(t *testing.T) {
 	t.Parallel()
 	list, err := os.ReadFile("../testdata/endpoints.txt")
 	require.NoError(t, err)

@@ -60,7 +60,7 @@ func (w wireClient) completed(id, query string) map[string]any {
 	return nil
 }
 
-func TestFormsOfForeignClients(t *testing.T) {
+func TestMultipartBatchOfOtherClients(t *testing.T) {
 	t.Parallel()
 	const named, typed = "Content-Disposition: form-data; name=", "\r\nContent-Type: application/json; charset=\"UTF-8\"\r\nContent-Transfer-Encoding: 8bit"
 	for name, tc := range map[string]struct {
@@ -98,7 +98,7 @@ func TestFormsOfForeignClients(t *testing.T) {
 }
 
 // A synchronous job has no ID, so such clients do not wait for it.
-func TestFormsThatAreDoneAtOnce(t *testing.T) {
+func TestSynchronousMultipartBatch(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t, WithSynchronousBatch(1<<20))
 	header, body := form("Content-Disposition: form-data; name=\"config\"\r\n\r\n"+tcexConfig, "Content-Disposition: form-data; name=\"content\"\r\n\r\n"+foreignContent)
@@ -107,7 +107,7 @@ func TestFormsThatAreDoneAtOnce(t *testing.T) {
 	w.holdsForeignContent()
 }
 
-func TestTwoStepsOfForeignClients(t *testing.T) {
+func TestTwoStepBatchOfOtherClients(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
 	const query = "?owner=Example%20Community&createActivityLog=false"
@@ -123,7 +123,7 @@ func TestTwoStepsOfForeignClients(t *testing.T) {
 }
 
 // The browser client sends version 1: a bare array, with paging parameters in every call.
-func TestVersionOneOfForeignClients(t *testing.T) {
+func TestV1BatchOfOtherClients(t *testing.T) {
 	t.Parallel()
 	const config = `"owner": "Example Community", "haltOnError": false, "attributeWriteType": "Append", "action": "Create"}`
 	for name, tc := range map[string]struct{ config, content string }{

@@ -166,7 +166,7 @@ func stocked(t *testing.T) wireClient {
 }
 
 // These clients send numbers and booleans also as strings, and booleans as 0 or 1.
-func TestWritesOfForeignClients(t *testing.T) {
+func TestWritesOfOtherClients(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
 	const query = "?owner=Example+Community&createActivityLog=false"
@@ -208,7 +208,7 @@ func TestWritesOfForeignClients(t *testing.T) {
 }
 
 // Some clients stop at a short page, others at the count.
-func TestPagesOfForeignClients(t *testing.T) {
+func TestPagingOfOtherClients(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
 	for i := range 25 {
@@ -234,7 +234,7 @@ func TestPagesOfForeignClients(t *testing.T) {
 }
 
 // TcEx sends POST with updateIfExists and, if that is refused, PUT.
-func TestDocumentsOfForeignClients(t *testing.T) {
+func TestDocumentUploadsOfOtherClients(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t, WithoutUpdateIfExists())
 	created := w.want(201, line{method: "POST", target: "/api/v2/groups/documents/", headers: []string{asJSON}, body: `{"name": "Example", "fileName": "example.txt"}`})

@@ -17,7 +17,7 @@ func (r rig) uploadContent(method, path, contentType, body string) reply {
 	return r.send(req)
 }
 
-func TestContentsHaveRules(t *testing.T) {
+func TestContentUploadRules(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const octets = "application/octet-stream"
@@ -57,7 +57,7 @@ func TestContentsHaveRules(t *testing.T) {
 }
 
 // Some clients compare content types for equality and discard responses with a charset.
-func TestContentTypesOfAnswers(t *testing.T) {
+func TestResponseContentTypes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	text := "rule a {}"

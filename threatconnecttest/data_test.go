@@ -114,7 +114,7 @@ func readBack(s *Server, r Record) any {
 // given returns a copy of the record that r points to.
 func given(r Record) any { return reflect.ValueOf(r).Elem().Interface() }
 
-func TestRecordsAreShownAsTheyWereGiven(t *testing.T) {
+func TestSeededRecordsAreReturnedUnchanged(t *testing.T) {
 	t.Parallel()
 	s := New()
 	set := map[string]bool{}
@@ -147,7 +147,7 @@ func markSet(set map[string]bool, v reflect.Value) {
 	}
 }
 
-func TestDataIsSeededAgain(t *testing.T) {
+func TestDataSeedsEqualServer(t *testing.T) {
 	t.Parallel()
 	s := New()
 	require.NoError(t, s.Seed(everything()...))
@@ -165,7 +165,7 @@ func TestDataIsSeededAgain(t *testing.T) {
 	require.NoError(t, other.Seed(other.Data().Owners[0]), "a definition with the same fields is accepted")
 }
 
-func TestDataWithARenamedOwnerIsSeededAgain(t *testing.T) {
+func TestDataWithRenamedOwnerSeedsEqualServer(t *testing.T) {
 	t.Parallel()
 	s, other := New(), New()
 	require.NoError(t, s.Update(&Owner{ID: 1, Name: "Our Organization"}))
@@ -202,7 +202,7 @@ func withoutInnerIDs(t *testing.T, b []byte) string {
 }
 
 // No value that is passed to or returned by the server shares memory with the server's data.
-func TestNothingIsShared(t *testing.T) {
+func TestServerSharesNoMemory(t *testing.T) {
 	t.Parallel()
 	s := New(WithRecordedBodies(100))
 	require.NoError(t, s.Seed(&Owner{Name: "Example Organization", Members: []User{{UserName: "ana"}, {UserName: "bo"}}}))
@@ -272,7 +272,7 @@ func spoil(v reflect.Value) {
 }
 
 // Data created by requests can be seeded, even if the platform would refuse to create it again.
-func TestAssociationsThatWouldNotBeMadeAgainAreSeeded(t *testing.T) {
+func TestSeedAcceptsUncreatableAssociations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithOddities(OddityBareIndicatorLinks))
 	v := &VictimRecord{Name: "Alex", Assets: []AssetRecord{{Type: "Phone", Values: []string{"555-0100"}}}}

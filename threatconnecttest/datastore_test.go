@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestDataStoreAndLogsTakeOnlyWhatThePlatformTakes(t *testing.T) {
+func TestDataStoreAndLogValidation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	token := func(operation, path, body string) int {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhatMovesLastModified(t *testing.T) {
+func TestLastModified(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -39,7 +39,7 @@ func TestWhatMovesLastModified(t *testing.T) {
 
 // A date in local time can be, in UTC, in a year with five digits or before the year 0. Responses
 // cannot represent these years.
-func TestDatesThatCannotBeShownAreRefused(t *testing.T) {
+func TestUnrepresentableDatesAreRejected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, date := range []string{"9999-12-31T23:59:59-05:00", "0000-01-01T00:00:00+05:00"} {
@@ -53,7 +53,7 @@ func TestDatesThatCannotBeShownAreRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestTheNewestOfMergedFilesKeepsItsRating(t *testing.T) {
+func TestMergedFileKeepsNewestRating(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -69,7 +69,7 @@ func TestTheNewestOfMergedFilesKeepsItsRating(t *testing.T) {
 	})
 }
 
-func TestAJobThatSinksSaysOneThing(t *testing.T) {
+func TestAbortedJobReportsOneError(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	job := r.batch(config(), `{"indicator":[{"type":"Host","summary":"www.example.com","associatedGroups":["later"]}],
@@ -79,7 +79,7 @@ func TestAJobThatSinksSaysOneThing(t *testing.T) {
 	assert.Equal(t, 1, job.Success)
 }
 
-func TestAJobDeletesInItsOwnerOnly(t *testing.T) {
+func TestDeleteJobIsLimitedToItsOwner(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const content = `{"group":[{"type":"Threat","name":"a","xid":"x1"}]}`
@@ -88,7 +88,7 @@ func TestAJobDeletesInItsOwnerOnly(t *testing.T) {
 	assert.Len(t, r.srv.Groups(source), 1)
 }
 
-func TestADeletedIndicatorIsForgottenByTheOthers(t *testing.T) {
+func TestDeletedIndicatorLosesAssociations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	job := r.batch(config(), `{"indicator":[{"type":"Host","summary":"www.example.com"},{"type":"URL","summary":"http://www.example.com/"}],

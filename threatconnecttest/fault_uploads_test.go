@@ -51,7 +51,7 @@ func (r rig) overNarrowPort() (base string, client *http.Client) {
 	}}
 }
 
-func TestHowMuchOfAnUploadIsRead(t *testing.T) {
+func TestUploadFaultsLimitBodyRead(t *testing.T) {
 	t.Parallel()
 	size := scaletest.N(64 << 20) // several times as large as all buffers
 	for _, tc := range []struct {
@@ -108,7 +108,7 @@ func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 }
 
 // A slow upload ends with the client's context and is not processed.
-func TestASlowUploadThatIsGivenUp(t *testing.T) {
+func TestCanceledSlowUpload(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

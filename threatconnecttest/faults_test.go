@@ -139,7 +139,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestAnEndlessAnswerOverAPort(t *testing.T) {
+func TestEndlessResponseOverPort(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	base, client := r.overPort()
@@ -155,7 +155,7 @@ func TestAnEndlessAnswerOverAPort(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 }
 
-func TestFaultsThatAreRefused(t *testing.T) {
+func TestInvalidFaults(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		fault Fault
@@ -220,7 +220,7 @@ func TestInjectedFaultsAsJSON(t *testing.T) {
 	require.ErrorContains(t, json.Unmarshal([]byte(`{"id":1,"delay":"soon"}`), new(InjectedFault)), `delay "soon" is not a duration`)
 }
 
-func TestFaultsThatAreWaiting(t *testing.T) {
+func TestPendingFaults(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	header := http.Header{"Retry-After": {"1"}}
@@ -281,7 +281,7 @@ func TestFaultsAsJSON(t *testing.T) {
 	}
 }
 
-func TestARateOfZeroNeverStrikes(t *testing.T) {
+func TestZeroProbabilityNeverStrikes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.inject(FaultMix(1, 0, FaultReset, FaultStatus))
@@ -295,7 +295,7 @@ func TestARateOfZeroNeverStrikes(t *testing.T) {
 	}
 }
 
-func TestWhichRequestAFaultStrikes(t *testing.T) {
+func TestFaultMatching(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.inject(Fault{Kind: FaultStatus, Method: "GET", Route: "/v2/owners/{id}", Skip: 1, Times: 2})
@@ -311,7 +311,7 @@ func TestWhichRequestAFaultStrikes(t *testing.T) {
 	r.must(200, "GET", "/v2/owners", "")
 }
 
-func TestAMixOfFaultsIsTheSameForTheSameSeed(t *testing.T) {
+func TestFaultMixIsDeterministic(t *testing.T) {
 	t.Parallel()
 	run := func(seed uint64) (out []int) {
 		r := newRig(t)
@@ -337,7 +337,7 @@ func TestAMixOfFaultsIsTheSameForTheSameSeed(t *testing.T) {
 	assert.NotEqual(t, run(1), run(2))
 }
 
-func TestADelayEndsWithTheContext(t *testing.T) {
+func TestDelayEndsWithContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -351,7 +351,7 @@ func TestADelayEndsWithTheContext(t *testing.T) {
 	})
 }
 
-func TestAnEndlessBodyEndsWithTheContext(t *testing.T) {
+func TestEndlessBodyEndsWithContext(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.inject(Fault{Kind: FaultEndless})

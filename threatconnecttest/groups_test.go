@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEveryGroupTypeNeedsItsFields(t *testing.T) {
+func TestGroupTypesRequireFields(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	full := map[string]string{
@@ -49,7 +49,7 @@ func TestEveryGroupTypeNeedsItsFields(t *testing.T) {
 	r.must(404, "GET", "/v2/groups/nothing", "")
 }
 
-func TestShapesOfGroups(t *testing.T) {
+func TestGroupResponses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	g := &GroupRecord{Type: "Incident", Name: "Phish", XID: "x1",

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAHandlerOfTheUser(t *testing.T) {
+func TestCustomHandler(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const pattern = "GET /v2/owners/{id}"
@@ -52,7 +52,7 @@ func TestAHandlerOfTheUser(t *testing.T) {
 }
 
 // A handler can read the body and pass on another request.
-func TestAHandlerThatChangesTheRequest(t *testing.T) {
+func TestHandlerChangesRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	require.NoError(t, r.srv.Handle("POST /v2/groups/{type}", func(w http.ResponseWriter, q *http.Request, next http.HandlerFunc) {
@@ -69,7 +69,7 @@ func TestAHandlerThatChangesTheRequest(t *testing.T) {
 	assert.Equal(t, "Adversary", got[0].Type)
 }
 
-func TestAHandlerOfANewRoute(t *testing.T) {
+func TestHandlerForNewRoute(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	echo := func(w http.ResponseWriter, q *http.Request, _ http.HandlerFunc) {
@@ -93,7 +93,7 @@ func TestAHandlerOfANewRoute(t *testing.T) {
 	newRig(t).must(500, "GET", "/v3/nothing", "") // other servers are not affected
 }
 
-func TestAHandlerThatAborts(t *testing.T) {
+func TestHandlerAborts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	require.NoError(t, r.srv.Handle("GET /v2/owners", func(http.ResponseWriter, *http.Request, http.HandlerFunc) { panic(http.ErrAbortHandler) }))
@@ -106,7 +106,7 @@ func TestAHandlerThatAborts(t *testing.T) {
 }
 
 // Each of these patterns would wait for requests that never arrive.
-func TestPatternsThatAreRefused(t *testing.T) {
+func TestInvalidHandlerPatterns(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	handler := func(http.ResponseWriter, *http.Request, http.HandlerFunc) {}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAnIndicatorIsCreatedReadChangedAndDeleted(t *testing.T) {
+func TestIndicatorLifecycle(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	made := r.must(201, "POST", "/v2/indicators/hosts", `{"hostName":"WWW.Example.com","rating":"3.5","confidence":70,"dnsActive":"true"}`)
@@ -42,7 +42,7 @@ func TestAnIndicatorIsCreatedReadChangedAndDeleted(t *testing.T) {
 	assert.Empty(t, r.get("/v2/indicators/asns/deleted").at("data", "indicator"))
 }
 
-func TestValuesThatThePlatformRefuses(t *testing.T) {
+func TestInvalidIndicatorValues(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		branch, field string
@@ -127,7 +127,7 @@ func TestRegistryKeys(t *testing.T) {
 	assert.Equal(t, " ", got.at("data", "registryKey", "Value Name"))
 }
 
-func TestFilesAreFoundByAnyHashAndMerged(t *testing.T) {
+func TestFilesAreFoundByAnyHash(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const md5, sha1 = "d41d8cd98f00b204e9800998ecf8427e", "da39a3ee5e6b4b0d3255bfef95601890afd80709"
@@ -143,7 +143,7 @@ func TestFilesAreFoundByAnyHashAndMerged(t *testing.T) {
 	assert.Equal(t, 1, r.srv.Counts("Example Organization").Indicators)
 }
 
-func TestEveryCharacterOfAValueSurvivesThePath(t *testing.T) {
+func TestIndicatorPathsPreserveEveryCharacter(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, v := range []string{"a+b", "a/b", "a%2Fb", "..", "a//b", "100%", `\`, ";", "~!*'()", "\u00e9\U0001f600", "a?b#c", "a b"} {

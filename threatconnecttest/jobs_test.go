@@ -39,7 +39,7 @@ func TestJobsRunInTheOrderOfTheirUploads(t *testing.T) {
 	})
 }
 
-func TestTheDurationOfJobsIsChangedForNewOnes(t *testing.T) {
+func TestSetBatchDurationAffectsNewJobs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -64,7 +64,7 @@ func TestTheDurationOfJobsIsChangedForNewOnes(t *testing.T) {
 }
 
 // All methods that read the state run the jobs that are due.
-func TestReadersSeeJobsThatAreDue(t *testing.T) {
+func TestReadsIncludeDueJobs(t *testing.T) {
 	t.Parallel()
 	for name, count := range map[string]func(*Server) int{
 		"Labels":     func(s *Server) int { return len(s.Labels(source)) - 6 },
@@ -85,7 +85,7 @@ func TestReadersSeeJobsThatAreDue(t *testing.T) {
 	}
 }
 
-func TestARecordOfAJobAsJSON(t *testing.T) {
+func TestJobRecordJSON(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const content = `{"indicator":[{"type":"Host","summary":"bad"}]}`

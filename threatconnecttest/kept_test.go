@@ -14,7 +14,7 @@ import (
 )
 
 // The server returns every seeded record, or refuses it and does not change.
-func TestRecordsAreKeptOrRefused(t *testing.T) {
+func TestRandomRecordsAreStoredOrRejected(t *testing.T) {
 	t.Parallel()
 	full := New()
 	require.NoError(t, full.Seed(everything()...))

@@ -115,7 +115,7 @@ func TestTypes(t *testing.T) {
 	r.must(404, "GET", "/v2/types/associationTypes/Nothing", "")
 }
 
-func TestTheWeightOfATagIsHowManyThingsHaveIt(t *testing.T) {
+func TestTagWeightCountsUses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, host := range []string{"a.example.com", "b.example.com"} {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestMetricsPutTheirValuesTogether(t *testing.T) {
+func TestMetricAggregation(t *testing.T) {
 	t.Parallel()
 	for dataType, want := range map[string]float64{"Average": 3.5, "Count": 3, "First": 2, "Last": 1, "Max": 5, "Min": 1, "Sum": 8} {
 		t.Run(dataType, func(t *testing.T) {
@@ -31,7 +31,7 @@ func TestMetricsPutTheirValuesTogether(t *testing.T) {
 	}
 }
 
-func TestMetricsKeepTheirIntervalsApart(t *testing.T) {
+func TestMetricIntervals(t *testing.T) {
 	t.Parallel()
 	for interval, want := range map[string]float64{"Hourly": 1, "Daily": 2, "Weekly": 3, "Monthly": 4, "Yearly": 5} {
 		r := newRig(t)
@@ -46,7 +46,7 @@ func TestMetricsKeepTheirIntervalsApart(t *testing.T) {
 
 // A value without a date belongs to the interval of the current time in UTC, whatever the machine's
 // time zone: midnight in UTC is another day in New York.
-func TestMetricsHaveOneZone(t *testing.T) {
+func TestMetricsUseUTC(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -58,7 +58,7 @@ func TestMetricsHaveOneZone(t *testing.T) {
 	})
 }
 
-func TestMetricsAreRefusedAsThePlatformRefuses(t *testing.T) {
+func TestInvalidMetricRequests(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, body := range []string{``, `{"name":"","dataType":"Sum","interval":"Daily"}`, `{"name":"m","dataType":"sum","interval":"Daily"}`,
@@ -78,7 +78,7 @@ func TestMetricsAreRefusedAsThePlatformRefuses(t *testing.T) {
 	r.must(200, "DELETE", "/v2/customMetrics/"+itoa(int64(made.at("data", "customMetricConfig", "id").(float64))), "")
 }
 
-func TestNotificationsAreRefusedAsThePlatformRefuses(t *testing.T) {
+func TestInvalidNotifications(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, body := range []string{``,

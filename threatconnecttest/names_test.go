@@ -31,7 +31,7 @@ func constantsOf(t *testing.T, file, prefix string) (found []term) {
 	return found
 }
 
-func TestNamesAndDescriptionsAreThoseOfTheDeclarations(t *testing.T) {
+func TestNamesMatchDeclarations(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		file, prefix string
@@ -53,7 +53,7 @@ func TestNamesAndDescriptionsAreThoseOfTheDeclarations(t *testing.T) {
 	assert.Equal(t, LapseUnusedFaults, Lapse(len(lapseTerms)))
 }
 
-func TestNamesAreReadBack(t *testing.T) {
+func TestNamesRoundTrip(t *testing.T) {
 	t.Parallel()
 	type all struct {
 		Fault  FaultKind

@@ -13,7 +13,7 @@ import (
 )
 
 // docs/wire.md compares the documentation with the wire. It must mention every oddity.
-func TestEveryOddityIsInTheWirePage(t *testing.T) {
+func TestWirePageListsEveryOddity(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/wire.md")
 	require.NoError(t, err)

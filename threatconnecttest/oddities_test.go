@@ -98,7 +98,7 @@ func TestOdditiesOfBatches(t *testing.T) {
 	assert.True(t, json.Valid([]byte(file.raw)))
 }
 
-func TestOdditiesOfEndedBatches(t *testing.T) {
+func TestOdditiesOfCompletedBatches(t *testing.T) {
 	t.Parallel()
 	const content = `{"group":[{"type":"Threat","name":"x","xid":"x-1","tag":[{"name":""}]}],
 		"indicator":[{"type":"File","summary":"D41D8CD98F00B204E9800998ECF8427E : DA39A3EE5E6B4B0D3255BFEF95601890AFD80709","tag":[{"name":""}]}],
@@ -146,7 +146,7 @@ func TestTypeNamesOfBatchFiles(t *testing.T) {
 	assert.Equal(t, "'Url' is not an Indicator type", strict.Problems[2].Message)
 }
 
-func TestBatchesThatOlderInstancesRefuse(t *testing.T) {
+func TestOldInstancesForbidBatch(t *testing.T) {
 	t.Parallel()
 	off := newRig(t, WithBatchOff(), WithOddities(OddityForbiddenBatch)).must(403, "POST", "/v2/batch", config())
 	assert.JSONEq(t, `{"status":"Not Authorized","description":"Document storage not enabled for this instance"}`, off.raw)
@@ -156,7 +156,7 @@ func TestBatchesThatOlderInstancesRefuse(t *testing.T) {
 	assert.JSONEq(t, `{"status":"Not Authorized","description":"Organization not authorized for batch"}`, denied.raw)
 }
 
-func TestAllOdditiesAtOnceStillAnswerJSON(t *testing.T) {
+func TestAllOdditiesReturnValidJSON(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithOddities(OddityAll))
 	for _, path := range []string{"/v2/owners", "/v2/indicators", "/v2/groups", "/v2/whoami", "/v2/types/attributeTypes", "/v2/owners/1/metrics"} {

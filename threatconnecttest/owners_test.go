@@ -40,7 +40,7 @@ func TestOwners(t *testing.T) {
 
 // Existing definitions can be seeded again, also with data of another server that has empty lists
 // instead of nil.
-func TestDefinitionsAreSeededTwice(t *testing.T) {
+func TestSeedAcceptsExistingDefinitions(t *testing.T) {
 	t.Parallel()
 	records := func() []Record {
 		return []Record{
@@ -74,7 +74,7 @@ func TestOwnerMetrics(t *testing.T) {
 	assert.Len(t, r.get("/v2/owners/metrics").at("data", "ownerMetric"), 45)
 }
 
-func TestPathsThatAreNotEndpoints(t *testing.T) {
+func TestUnknownPaths(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	lost := r.must(500, "GET", "/v2/nowhere", "")

@@ -10,7 +10,7 @@ import (
 
 const analyst = "analyst@example.com"
 
-func TestTasksAreRefusedAsThePlatformRefuses(t *testing.T) {
+func TestInvalidTaskRequests(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.seed(&Owner{Name: "Feed", ReadOnly: true})
@@ -75,7 +75,7 @@ func TestTasksAreFiltered(t *testing.T) {
 	}
 }
 
-func TestShapesOfTasks(t *testing.T) {
+func TestTaskResponses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	made := r.must(201, "POST", "/v2/tasks/", `{"name":"Call","description":"d","dueDate":"2026-01-02T03:04:05+01:00","reminderDate":"2026-01-01",
@@ -100,7 +100,7 @@ func TestShapesOfTasks(t *testing.T) {
 	assert.Nil(t, r.srv.Tasks("Nobody"))
 }
 
-func TestUsersOfTasks(t *testing.T) {
+func TestTaskAssigneesAndEscalatees(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	task := &TaskRecord{Name: "n", Assignees: []string{analyst}}
@@ -127,7 +127,7 @@ func TestUsersOfTasks(t *testing.T) {
 	assert.False(t, ok)
 }
 
-func TestVictimsAreRefusedAsThePlatformRefuses(t *testing.T) {
+func TestInvalidVictimRequests(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.seed(&Owner{Name: "Feed", ReadOnly: true})
@@ -160,7 +160,7 @@ func TestVictimsAreRefusedAsThePlatformRefuses(t *testing.T) {
 	assert.Equal(t, []VictimRecord{*v}, r.srv.Victims("Example Organization"))
 }
 
-func TestShapesOfVictimsAndAssets(t *testing.T) {
+func TestVictimAndAssetResponses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	v := &VictimRecord{Name: "Jo", Description: "d", Org: "o", Tags: []string{"VIP"}, Assets: []AssetRecord{
@@ -193,7 +193,7 @@ func TestShapesOfVictimsAndAssets(t *testing.T) {
 	r.must(404, "GET", "/v2/groups/adversaries/"+itoa(threat.ID)+"/adversaryAssets", "")
 }
 
-func TestSeedingOfPeopleRefusesWhatThePlatformRefuses(t *testing.T) {
+func TestSeedRejectsInvalidTasksAndVictims(t *testing.T) {
 	t.Parallel()
 	s := New()
 	for name, rec := range map[string]TaskRecord{
@@ -214,7 +214,7 @@ func TestSeedingOfPeopleRefusesWhatThePlatformRefuses(t *testing.T) {
 	assert.Empty(t, s.Victims("Example Organization"))
 }
 
-func TestDeletedPeopleLeaveNoAssociations(t *testing.T) {
+func TestDeletedTasksAndVictimsLoseAssociations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	task := &TaskRecord{Name: "n", Labels: []string{"TLP:RED"}, Attributes: []AttributeRecord{{Type: "Description", Value: "v"}}}

@@ -67,7 +67,7 @@ func lastRequest(s *Server) Request {
 	return s.log.after(s.log.last - 1)[0]
 }
 
-func TestNothingIsWrittenToAReadOnlyOwner(t *testing.T) {
+func TestReadOnlyOwnerRejectsWrites(t *testing.T) {
 	t.Parallel()
 	r := newRefusals(t)
 	for _, e := range allRoutes() {
@@ -105,7 +105,7 @@ func TestEveryRouteCanBeDenied(t *testing.T) {
 	}
 }
 
-func TestWhatIsDeniedInOneOwnerIsAllowedInOthers(t *testing.T) {
+func TestDeniedRoutesApplyToOneOwner(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.seed(&Owner{Name: "Feed", Denied: []string{"DELETE /v2/groups/{type}/{id}"}})

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestPlaybooksHaveRules(t *testing.T) {
+func TestPlaybookRules(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	p := &Playbook{Name: "Example", GroupXID: "g"}

@@ -58,7 +58,7 @@ func TestUploadsWithoutAContentType(t *testing.T) {
 
 // A list of adversary assets of one kind contains both the field of that kind and the name from lists
 // of all kinds.
-func TestListsOfAssetsHaveTheirOwnField(t *testing.T) {
+func TestAssetListsHaveFieldOfTheirKind(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
 	made := w.want(201, line{method: "POST", target: "/api/v2/groups/adversaries", headers: []string{asJSON}, body: `{"name":"Example"}`})
@@ -155,7 +155,7 @@ func TestLinksOfIndicatorsWithoutAType(t *testing.T) {
 }
 
 // A file action is listed and deleted at the path where it was created.
-func TestFileActionsAreDeletedWhereTheyWereMade(t *testing.T) {
+func TestFileActionPaths(t *testing.T) {
 	t.Parallel()
 	w := stocked(t)
 	traffic := "/api/v2/indicators/files/d41d8cd98f00b204e9800998ecf8427e/actions/traffic/indicators"

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestTheRateLimit(t *testing.T) {
+func TestRateLimitWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, WithRateLimit(3, 10*time.Second))
@@ -45,7 +45,7 @@ func TestTheRateLimit(t *testing.T) {
 }
 
 // Requests that do not arrive because of a fault do not count. All others count, from any client.
-func TestWhatTheRateLimitCounts(t *testing.T) {
+func TestRateLimitCountsArrivedRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, WithRateLimit(1, time.Minute))

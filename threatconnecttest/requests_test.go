@@ -44,7 +44,7 @@ func TestRequestsAreRecorded(t *testing.T) {
 	assert.False(t, got[2].Verified)
 }
 
-func TestRequestsOverPlainHTTPAreRecordedAndDated(t *testing.T) {
+func TestPlainHTTPRequestsAreRecorded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	req := r.request("GET", "/v2/owners", "")
@@ -58,7 +58,7 @@ func TestRequestsOverPlainHTTPAreRecordedAndDated(t *testing.T) {
 	assert.Equal(t, "/v2/owners", logged[0].Route)
 }
 
-func TestAKibibyteOfBodiesIsRecordedByDefault(t *testing.T) {
+func TestRecordedBodiesAreTruncatedByDefault(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.do("POST", "/v2/groups/threats", strings.Repeat(" ", 3000))
@@ -70,7 +70,7 @@ func TestAKibibyteOfBodiesIsRecordedByDefault(t *testing.T) {
 	assert.Greater(t, got[1].ResponseSize, int64(1024))
 }
 
-func TestTheNewestRequestsAreKept(t *testing.T) {
+func TestRequestLogKeepsNewest(t *testing.T) {
 	t.Parallel()
 	ids := func(all []Request) (ids []int64) {
 		for _, q := range all {
@@ -109,7 +109,7 @@ func TestRecordedRequestsAreCopies(t *testing.T) {
 	assert.Equal(t, want, r.srv.Requests())
 }
 
-func TestTheDurationOfARequest(t *testing.T) {
+func TestRequestDuration(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -123,7 +123,7 @@ func TestTheDurationOfARequest(t *testing.T) {
 }
 
 // The recorded response is the response of the fault. Status is that of the server's own response.
-func TestAnswersOfFaultsAreRecorded(t *testing.T) {
+func TestFaultResponsesAreRecorded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.inject(

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
+func TestSeededIndicatorsAreReturnedUnchanged(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithCredentials("id", "", "tok"))
 	assert.Equal(t, []string{"id", secretKey, "tok"}, []string{r.srv.AccessID(), r.srv.SecretKey(), r.srv.Token()})
@@ -45,7 +45,7 @@ func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
 }
 
 // Each record is refused for one field and changes nothing.
-func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
+func TestSeedRejectsInvalidRecords(t *testing.T) {
 	t.Parallel()
 	const owner = "Example Organization"
 	host := func(set func(*IndicatorRecord)) Record {
@@ -171,7 +171,7 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 }
 
 // All kinds share one space of IDs, within a call and across calls.
-func TestSeedRefusesAnIDTwice(t *testing.T) {
+func TestSeedRejectsDuplicateIDs(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]func(id int64) Record{
 		"tag":       func(id int64) Record { return &TagRecord{ID: id, Name: "x"} },
@@ -197,7 +197,7 @@ func TestSeedRefusesAnIDTwice(t *testing.T) {
 	}
 }
 
-func TestDeletingAGroupForgetsItsAssociations(t *testing.T) {
+func TestDeletedGroupLosesAssociations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	a := &GroupRecord{Type: "Document", Name: "x", XID: "x1", Fields: map[string]string{"fileName": "a.PDF"}}

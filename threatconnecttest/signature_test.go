@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSignaturesAreExplained(t *testing.T) {
+func TestExplainSignature(t *testing.T) {
 	t.Parallel()
 	const (
 		odd    = "/api/v2/indicators/urls/http%3A%2F%2Fexample.com%2Fa%20b?owner=Common+Community&createActivityLog=false"
@@ -143,7 +143,7 @@ func TestSignaturesAreExplained(t *testing.T) {
 	}
 }
 
-func TestTimestampsAreExplained(t *testing.T) {
+func TestExplainTimestamp(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	for seconds, says := range map[int64]string{
@@ -158,7 +158,7 @@ func TestTimestampsAreExplained(t *testing.T) {
 }
 
 // Every refusal has a reason, and none contains a secret.
-func TestRefusalsAreRecorded(t *testing.T) {
+func TestAuthenticationFailuresAreRecorded(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		authorization, timestamp string
@@ -192,7 +192,7 @@ func TestRefusalsAreRecorded(t *testing.T) {
 	}
 }
 
-func BenchmarkSignatureOfAnotherKey(b *testing.B) {
+func BenchmarkExplainSignature(b *testing.B) {
 	want := signing{secret: secretKey, target: "/api/v2/indicators/hosts/www.example.com?owner=Common%20Community", method: "GET", stamp: "1700000000"}
 	for b.Loop() {
 		if r := explainSignature("rCx/SqFmemoBn8U8BbjRF3/W6Sg6QIiuTt1Z4lsBdbk=", want, "/api", "tc.example"); r.Mistake != unknownMistake {

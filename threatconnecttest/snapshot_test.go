@@ -64,7 +64,7 @@ func fullServer(t *testing.T) *Server {
 }
 
 // A snapshot copies all mutable data. The test includes fields that are added later.
-func TestSnapshotsShareNothingThatChanges(t *testing.T) {
+func TestSnapshotCopiesAllMutableData(t *testing.T) {
 	t.Parallel()
 	s := fullServer(t)
 	snapshot := s.Snapshot()

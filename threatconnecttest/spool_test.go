@@ -214,7 +214,7 @@ func failure(t *testing.T, test spoolTest, f spoolFaults) string {
 	return r.failure
 }
 
-func TestSpoolAcceptsASpoolInMemory(t *testing.T) {
+func TestSpoolAcceptsInMemorySpool(t *testing.T) {
 	t.Parallel()
 	TestSpool(t, func(*testing.T) func() threatconnect.Spool {
 		open := mapStores(spoolFaults{})
@@ -222,7 +222,7 @@ func TestSpoolAcceptsASpoolInMemory(t *testing.T) {
 	})
 }
 
-func TestSpoolRefusesNaiveSpools(t *testing.T) {
+func TestSpoolRejectsIncorrectSpools(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		faults spoolFaults

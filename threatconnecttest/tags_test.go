@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestTagsThatAreRefused(t *testing.T) {
+func TestInvalidTags(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.must(201, "POST", "/v2/indicators/hosts", `{"hostName":"www.example.com"}`)

@@ -38,7 +38,7 @@ func (f *fakeTB) end() []string {
 	return f.errors
 }
 
-func TestWhatNewTFailsFor(t *testing.T) {
+func TestNewTReportsLapses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		do    func(rig)
@@ -131,7 +131,7 @@ func TestWhatNewTFailsFor(t *testing.T) {
 
 // A test that stops early may leave faults unused. Unused faults are reported, however, if the only
 // failure is another lapse.
-func TestNewTExcusesTheFaultsOfTestsThatStop(t *testing.T) {
+func TestNewTIgnoresUnusedFaultsOfFailedTests(t *testing.T) {
 	t.Parallel()
 	for _, tb := range []*fakeTB{{TB: t, failed: true}, {TB: t, skipped: true}, {TB: t}} {
 		r := rig{t, NewT(tb)}
@@ -148,7 +148,7 @@ func TestNewTExcusesTheFaultsOfTestsThatStop(t *testing.T) {
 	}
 }
 
-func TestNewTTellsOfTenLapses(t *testing.T) {
+func TestNewTReportsAtMostTenLapses(t *testing.T) {
 	t.Parallel()
 	tb := &fakeTB{TB: t}
 	r := rig{t, NewT(tb, WithRequestLog(1))}
@@ -209,7 +209,7 @@ func TestReset(t *testing.T) {
 }
 
 // A test can reset the server while clients are created and send requests, without data races.
-func TestResetWhileClientsWork(t *testing.T) {
+func TestResetDuringRequests(t *testing.T) {
 	t.Parallel()
 	srv := NewT(t)
 	handler := func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {

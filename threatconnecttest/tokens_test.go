@@ -18,7 +18,7 @@ import (
 
 // A client renews its token with the token alone. It sends no signature, and one client appends a
 // slash to the path.
-func TestRenewalOfTheToken(t *testing.T) {
+func TestTokenRenewal(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
 	owners := func(token string) int {
@@ -49,7 +49,7 @@ func TestRenewalOfTheToken(t *testing.T) {
 }
 
 // The SDK continues with a token source that renews its token.
-func TestTheClientRenewsItsToken(t *testing.T) {
+func TestClientRenewsToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := New()

@@ -25,7 +25,7 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, errors.New("disk gone") }
 
-func TestARoundTripBehavesLikeNetHTTP(t *testing.T) {
+func TestRoundTripMatchesNetHTTP(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, tc := range []struct {
@@ -92,7 +92,7 @@ func TestARoundTripBehavesLikeNetHTTP(t *testing.T) {
 }
 
 // A request without a method is a GET, as in http.Transport.
-func TestARequestWithoutAMethod(t *testing.T) {
+func TestRequestWithoutMethod(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	req := r.request("GET", "/v2/owners", "")
@@ -105,7 +105,7 @@ func TestARequestWithoutAMethod(t *testing.T) {
 	assert.Empty(t, req.Method)
 }
 
-func TestTheServerOnAPort(t *testing.T) {
+func TestServerOverPort(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	base, client := r.overPort()

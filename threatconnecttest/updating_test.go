@@ -86,7 +86,7 @@ func TestUpdate(t *testing.T) {
 	})
 }
 
-func TestUpdateRefusesAndChangesNothing(t *testing.T) {
+func TestInvalidUpdateChangesNothing(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Server) Record{
 		"ID: there is no such indicator":         func(*Server) Record { return &IndicatorRecord{ID: 1} },
@@ -148,7 +148,7 @@ func TestUpdateRefusesAndChangesNothing(t *testing.T) {
 }
 
 // If two parts of a record have the same ID, the second one gets a new ID.
-func TestUpdateGivesEveryPartItsOwnID(t *testing.T) {
+func TestUpdateGivesDuplicatePartsNewIDs(t *testing.T) {
 	t.Parallel()
 	s := New()
 	require.NoError(t, s.Seed(everything()...))
@@ -168,7 +168,7 @@ func TestUpdateGivesEveryPartItsOwnID(t *testing.T) {
 
 // An asset that was removed from a group stays removed after an update of its victim. If the update
 // deletes the asset, the removal is deleted, too.
-func TestUpdateKeepsAssetsOff(t *testing.T) {
+func TestUpdateKeepsAssetsRemovedFromGroup(t *testing.T) {
 	t.Parallel()
 	s := New()
 	require.NoError(t, s.Seed(everything()...))
@@ -189,7 +189,7 @@ func TestUpdateKeepsAssetsOff(t *testing.T) {
 }
 
 // The records of Data contain no associations, which follow as separate records.
-func TestUpdateTakesWholeData(t *testing.T) {
+func TestUpdateAcceptsAllData(t *testing.T) {
 	t.Parallel()
 	s := New()
 	require.NoError(t, s.Seed(everything()...))
@@ -236,7 +236,7 @@ func TestDelete(t *testing.T) {
 }
 
 // Only reads with includeAdditional return the dates of batch files.
-func TestDatesOfBatchFilesAreShown(t *testing.T) {
+func TestBatchDatesNeedIncludeAdditional(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const dates = `"firstSeen":"2026-01-02T03:04:05Z","lastSeen":"2026-01-03T03:04:05Z","externalDateAdded":"2026-01-04T03:04:05Z",` +

@@ -17,7 +17,7 @@ import (
 
 // A wrong argument can be a secret after a misspelled flag. Errors give its position and suggest existing flags.
 // Neither the output nor the log nor message.tc repeats it.
-func TestThreatCommandLinesAreNotRepeated(t *testing.T) {
+func TestThreatArgumentErrorsDoNotEchoArguments(t *testing.T) {
 	t.Parallel()
 	const secret = "Xq7VKJWZQPMz9"
 	lines := [][]string{{secret}, {"-api_secret_key", secret, "feed"}, {"api_secret_key=" + secret}, {"--api_secret_key=" + secret}, {"feeds", secret}, {"help", secret}}

@@ -61,7 +61,7 @@ func serve(t *testing.T, options ...threatconnecttest.Option) (*threatconnecttes
 	return srv, map[string]string{"TC_BASE_URL": port.URL + "/api", "TC_ACCESS_ID": srv.AccessID(), "TC_SECRET_KEY": srv.SecretKey(), "TC_OWNER": "Example Source"}
 }
 
-func TestThreatUmaskIsObeyed(t *testing.T) {
+func TestThreatOutputFilesRespectUmask(t *testing.T) {
 	t.Parallel()
 	srv, vars := serve(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: "evil.org"}))
@@ -103,7 +103,7 @@ func TestThreatUmaskIsObeyed(t *testing.T) {
 }
 
 // A truncated log makes the run fail, even if all work is done.
-func TestLostLogIsAFailure(t *testing.T) {
+func TestLogWriteErrorFailsRun(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"feed", "changes"} {
 		out, err := child(t.Context(), map[string]string{"TEST_FILE_SIZE": "10"}, command, "--tc_log_path", t.TempDir(), "--tc_log_level", "DEBUG").CombinedOutput()
@@ -114,7 +114,7 @@ func TestLostLogIsAFailure(t *testing.T) {
 
 // The output file has the old or the complete new content at any time, even if the disk fills up or the process is
 // killed.
-func TestThreatOutputsAreReplacedInOneStep(t *testing.T) {
+func TestThreatOutputsAreReplacedAtomically(t *testing.T) {
 	t.Parallel()
 	srv, vars := serve(t)
 	for n := range 400 {

@@ -64,7 +64,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-func TestWrongCommandLines(t *testing.T) {
+func TestInvalidCommandLines(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		args []string

@@ -87,7 +87,7 @@ func TestTwoWriters(t *testing.T) {
 	}
 }
 
-func TestOtherObjectsAndErrorsOfTheStore(t *testing.T) {
+func TestForeignObjectsAndStoreErrors(t *testing.T) {
 	t.Parallel()
 	bucket := memblob.OpenBucket(nil)
 	require.NoError(t, bucket.WriteAll(t.Context(), "notes.txt", []byte("mine"), nil))
@@ -109,7 +109,7 @@ func TestOtherObjectsAndErrorsOfTheStore(t *testing.T) {
 }
 
 // A run that ends early is finished by the next run, which reads the bucket.
-func TestARestartFinishesTheImport(t *testing.T) {
+func TestImportResumesFromBucket(t *testing.T) {
 	t.Parallel()
 	const hosts = "a.example\nb.example\nc.example\n"
 	srv := threatconnecttest.NewT(t)

@@ -119,7 +119,7 @@ func TestPagesUseFlagsOfTheCommand(t *testing.T) {
 	assert.Greater(t, lines, 10)
 }
 
-func TestTheContainerFileInstallsTheCommand(t *testing.T) {
+func TestContainerfileInstallsCommand(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("Containerfile")
 	require.NoError(t, err)

@@ -29,7 +29,7 @@ func TestUpload(t *testing.T) {
 	require.ErrorContains(t, check(t.Context(), client, id, path), "differs")
 }
 
-func TestAMissingFileIsAnError(t *testing.T) {
+func TestMissingFile(t *testing.T) {
 	t.Parallel()
 	_, err := upload(t.Context(), threatconnecttest.NewT(t).Client(), filepath.Join(t.TempDir(), "none"))
 	require.ErrorIs(t, err, os.ErrNotExist)

@@ -52,7 +52,7 @@ func TestFeed(t *testing.T) {
 	assert.Len(t, groups[0].Attributes, 1)
 }
 
-func TestAPartialImport(t *testing.T) {
+func TestPartialImportExitCode(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithIndicatorLimit(1))
 	code, message := run(t, srv, 200, "a.example\nb.example\n")
@@ -60,7 +60,7 @@ func TestAPartialImport(t *testing.T) {
 	assert.Equal(t, "imported 2 of 3 items", message)
 }
 
-func TestAFeedThatCannotBeFetched(t *testing.T) {
+func TestFeedFetchError(t *testing.T) {
 	t.Parallel()
 	code, message := run(t, threatconnecttest.NewT(t), 403, "")
 	assert.Equal(t, 1, code)

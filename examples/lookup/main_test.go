@@ -30,7 +30,7 @@ func TestLookup(t *testing.T) {
 	assert.Contains(t, lines[3], "no value\tnot looked up: ")
 }
 
-func TestAnErrorOfThePlatformEndsTheLookup(t *testing.T) {
+func TestServerErrorEndsLookup(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithoutLicense())
 	require.Error(t, lookup(t.Context(), srv.Client(), []string{"203.0.113.42"}, new(strings.Builder)))

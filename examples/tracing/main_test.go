@@ -12,7 +12,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-func TestACallAndItsAttemptsArePrinted(t *testing.T) {
+func TestCallAndAttemptsArePrinted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)

@@ -76,7 +76,7 @@ func TestSplitFileSummary(t *testing.T) {
 	}
 }
 
-func TestTheHashesOfAFileAreChecked(t *testing.T) {
+func TestHashes(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name     string
@@ -105,7 +105,7 @@ func TestTheHashesOfAFileAreChecked(t *testing.T) {
 	}
 }
 
-func TestHashKnowsEveryByte(t *testing.T) {
+func TestHashChecksEveryByte(t *testing.T) {
 	t.Parallel()
 	for c := range 256 {
 		in := string([]byte{byte(c)}) + strings.Repeat("a", 39)
@@ -119,7 +119,7 @@ func TestHashKnowsEveryByte(t *testing.T) {
 	}
 }
 
-func TestHexadecimalDigitsAreSeenInEveryPlace(t *testing.T) {
+func TestIsHexAtEveryPosition(t *testing.T) {
 	t.Parallel()
 	slowly := func(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdefABCDEF") == "" }
 	for size := 1; size <= 64; size++ {

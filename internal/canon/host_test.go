@@ -161,7 +161,7 @@ func TestHost(t *testing.T) {
 	})
 }
 
-func TestNamesHaveLettersDigitsHyphensUnderscoresAndDots(t *testing.T) {
+func TestHostASCIICharacters(t *testing.T) {
 	t.Parallel()
 	for c := range rune(utf8.RuneSelf) {
 		name := "a" + string(c) + "b.example"
@@ -176,7 +176,7 @@ func TestNamesHaveLettersDigitsHyphensUnderscoresAndDots(t *testing.T) {
 }
 
 // Non-ASCII punctuation belongs to the text around a name: quotes, dashes, bullets.
-func TestNoPunctuationBeyondASCIIIsPartOfAName(t *testing.T) {
+func TestHostRejectsNonASCIIPunctuation(t *testing.T) {
 	t.Parallel()
 	const dots, emoji = "。．｡", "↔◻◼◽◾⤴⤵🏻🏼🏽🏾🏿"
 	for r := range beyondASCII(unicode.P, unicode.Sm, unicode.Sk, unicode.Quotation_Mark) {
@@ -203,7 +203,7 @@ func TestNoPunctuationBeyondASCIIIsPartOfAName(t *testing.T) {
 }
 
 // Mappings combine up to four characters into one, so a valid label can have up to 4 * 63 characters.
-func TestHostTakesLongLabelsThatMappingsShorten(t *testing.T) {
+func TestHostAcceptsLongLabelsBeforeMapping(t *testing.T) {
 	t.Parallel()
 	_, err := Host(strings.Repeat("\u1100\u1161\u11a8\ufe0f", 50) + ".example")
 	assert.NoError(t, err)

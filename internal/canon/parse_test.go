@@ -102,7 +102,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRejects(t *testing.T) {
 	t.Parallel()
 	const unknown, urlOrPath, loose = "is not recognized", "is not recognized: it may be a URL without its scheme", "is not four decimal numbers"
 	const topLevel = "has a last label that is not two or more letters"
@@ -181,7 +181,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func TestParseRefusesTheNamesOfFiles(t *testing.T) {
+func TestParseRejectsFileNames(t *testing.T) {
 	t.Parallel()
 	for extension := range strings.FieldsSeq(`apk asp aspx bat bin cfg cgi class cmd conf css csv dat dll dmg doc docm docx elf eml exe gif gz hta htm html ico
 		img ini iso jar jpeg jpg js json jse jsp lnk log msi ocx odt pdf php png ppt pptx rar rtf scr svg swf sys tar tmp txt vbe vbs wsf xls xlsb xlsm xlsx xml`) {
@@ -192,7 +192,7 @@ func TestParseRefusesTheNamesOfFiles(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatATypographicQuoteStandsAtTheEndOf(t *testing.T) {
+func TestParseRejectsTypographicQuotes(t *testing.T) {
 	t.Parallel()
 	quotes := slices.AppendSeq([]rune("❛❜❝❞❟❠🙶🙷🙸"), beyondASCII(unicode.Pi, unicode.Pf, unicode.Quotation_Mark))
 	for _, value := range []string{

@@ -167,7 +167,7 @@ func TestDefang(t *testing.T) {
 	}
 }
 
-func TestDefangKeepsTheRest(t *testing.T) {
+func TestDefangKeepsOtherText(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"http://a\t.example/": "hxxp://a\t.example/", "例。example/[.]": "例。example/[.]", "user@ example.com": "user@ example.com", `a\.b\@c.example`: `a\.b\@c.example`,
@@ -185,7 +185,7 @@ func TestRefangUndoesNestedSlashes(t *testing.T) {
 	}
 }
 
-func TestRefangDoesNotAllocateWhenNothingIsDefanged(t *testing.T) {
+func TestRefangDoesNotAllocateIfUnchanged(t *testing.T) {
 	for _, s := range []string{
 		"www.example.com", "http://www.example.com/a[.]b", "http://[2001:db8::1]/", "192.0.2.1", "192.0.2.0/24", "www.example.com/a[.]b", "user@example.com", emptyMD5,
 	} {

@@ -51,7 +51,7 @@ func TestRegistryKey(t *testing.T) {
 	}
 }
 
-func TestRegistryKeyKnowsEveryHiveAndValueType(t *testing.T) {
+func TestRegistryKeyHivesAndValueTypes(t *testing.T) {
 	t.Parallel()
 	for _, hive := range registryHives() {
 		for _, valueType := range registryValueTypes() {
@@ -100,7 +100,7 @@ func TestRegistrySummary(t *testing.T) {
 	}
 }
 
-func TestJoinRegistrySummaryRefusesWhatCannotBeSplit(t *testing.T) {
+func TestJoinRegistrySummaryRejectsAmbiguity(t *testing.T) {
 	t.Parallel()
 	_, err := JoinRegistrySummary(`HKU\a`, "v", "SZ")
 	requireRule(t, err, "is not one of the platform's")

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestCheckStrictKnowsTheEndOfHosts(t *testing.T) {
+func TestCheckStrictURLHosts(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
 		"http://a.abcdefghijklm:65535/":  "",

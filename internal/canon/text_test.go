@@ -103,7 +103,7 @@ func TestTag(t *testing.T) {
 }
 
 // A value with an invisible character differs from the text on the screen.
-func TestNoInvisibleCharacterIsKeptOrDropped(t *testing.T) {
+func TestInvisibleCharactersAreRejected(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
 		"Address": "192.0.2.1", "ASN": "ASN64496", "CIDR": "192.0.2.0/24", "EmailAddress": "user@example.com",
@@ -131,7 +131,7 @@ func TestNoInvisibleCharacterIsKeptOrDropped(t *testing.T) {
 	}
 }
 
-func TestJoinersAreRefusedInScriptsWithoutThem(t *testing.T) {
+func TestJoinersAreRejectedInOtherScripts(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"α\u200dβ", "é\u200dê", "я\u200dя"} {
 		_, err := Tag(name)
@@ -158,7 +158,7 @@ func TestSecurityLabel(t *testing.T) {
 	})
 }
 
-func TestKeepsTextWhoseEveryByteCounts(t *testing.T) {
+func TestLiteralTextTypesAreNotChanged(t *testing.T) {
 	t.Parallel()
 	for name, canonical := range map[string]func(string) (string, error){
 		"a mutex":          Mutex,

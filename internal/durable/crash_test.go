@@ -161,7 +161,7 @@ func changes(op string) bool {
 	return !slices.Contains([]string{"open", "stat", "list", "read", "close"}, kind)
 }
 
-func TestAFailureOfTheMachineAtAnyOperation(t *testing.T) {
+func TestMachineCrashAtEachOperation(t *testing.T) {
 	t.Parallel()
 	states := 0
 	for n := range operations(t) {
@@ -183,7 +183,7 @@ func every() int {
 }
 
 // One process dies, another continues, and then the machine crashes.
-func TestAProcessDiesAndThenTheMachineFails(t *testing.T) {
+func TestProcessCrashThenMachineCrash(t *testing.T) {
 	t.Parallel()
 	states := 0
 	for n, op := range operations(t) {
@@ -213,7 +213,7 @@ func TestAProcessDiesAndThenTheMachineFails(t *testing.T) {
 }
 
 // The process continues after an error, and then the machine crashes.
-func TestAnErrorAndThenTheMachineFails(t *testing.T) {
+func TestErrorThenMachineCrash(t *testing.T) {
 	t.Parallel()
 	states := 0
 	for n := range operations(t) {
@@ -230,7 +230,7 @@ func TestAnErrorAndThenTheMachineFails(t *testing.T) {
 	t.Logf("%d states", states)
 }
 
-func TestADiskThatIsFullAtAnyByte(t *testing.T) {
+func TestDiskFullAtEachByte(t *testing.T) {
 	t.Parallel()
 	for room := int64(0); ; room++ {
 		m, h := NewMem(), newHistory()

@@ -68,7 +68,7 @@ func TestDirKeepsRecords(t *testing.T) {
 	})
 }
 
-func TestDirCreatesANameOnce(t *testing.T) {
+func TestDirCreateIsExclusive(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, open func() *Dir) {
 		names := []string{"a", "b", "c", "d", "e", "f"}
@@ -99,7 +99,7 @@ func TestDirCreatesANameOnce(t *testing.T) {
 	})
 }
 
-func TestDirRefusesNames(t *testing.T) {
+func TestDirRejectsInvalidNames(t *testing.T) {
 	t.Parallel()
 	longest := strings.Repeat("a", maxName)
 	d := NewDir(NewMem(), memPath)
@@ -238,7 +238,7 @@ func TestDirToleratesParentsThatCannotBeSynced(t *testing.T) {
 	}
 }
 
-func TestDirSaysThatItNeedsHardLinks(t *testing.T) {
+func TestDirReportsMissingHardLinks(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []error{syscall.EPERM, syscall.ENOTSUP} {
 		m := NewMem()
@@ -251,7 +251,7 @@ func TestDirSaysThatItNeedsHardLinks(t *testing.T) {
 }
 
 // The directory can be removed while the process runs.
-func TestDirMakesItsDirectoryAgain(t *testing.T) {
+func TestDirRecreatesDirectory(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "spool")
 	d := NewDir(OS{}, path)
@@ -263,7 +263,7 @@ func TestDirMakesItsDirectoryAgain(t *testing.T) {
 	require.NoError(t, d.Create(t.Context(), "a", nil))
 }
 
-func TestDirIsForItsUserOnly(t *testing.T) {
+func TestDirPermissions(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		return // Windows has no such modes; the directory inherits those of its parent
@@ -277,7 +277,7 @@ func TestDirIsForItsUserOnly(t *testing.T) {
 	}
 }
 
-func TestDirLeavesOtherFilesAlone(t *testing.T) {
+func TestDirIgnoresOtherFiles(t *testing.T) {
 	t.Parallel()
 	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "precious")
 	others := []string{"notes.txt", "x.tmp", strings.Repeat("A", tempName) + ".old", strings.Repeat("a", tempName) + tempEnd}
@@ -314,7 +314,7 @@ func TestDirLeavesOtherFilesAlone(t *testing.T) {
 	assert.Equal(t, "mine", string(text))
 }
 
-func TestAFileInThePlaceOfTheDirectory(t *testing.T) {
+func TestDirectoryPathIsFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))

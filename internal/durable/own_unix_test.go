@@ -46,7 +46,7 @@ func TestCheckOwn(t *testing.T) {
 
 // Links of other users are neither followed nor resolved, anywhere in a path. Links of the user and of
 // root may be in the middle of a path, but not at its end.
-func TestThreatLinksOfOthersAreNotFollowed(t *testing.T) {
+func TestThreatSymlinksOfOthersAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestThreatLinksOfOthersAreNotFollowed(t *testing.T) {
 }
 
 // A relative path starts at the working directory. Links that led there are not checked.
-func TestRelativePathsBeginInTheWorkingDirectory(t *testing.T) {
+func TestRelativePathsStartAtWorkingDirectory(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "real", "deep"), 0o700))
 	for name, target := range map[string]string{"current": "real", "real/up": "..", "real/link": "deep"} {

@@ -34,7 +34,7 @@ func all(t *testing.T, s *Sorter) []string {
 	return got
 }
 
-func TestSortsAnyNumberAndKeepsTheOrderOfEqualKeys(t *testing.T) {
+func TestSortKeepsOrderOfEqualKeys(t *testing.T) {
 	t.Parallel()
 	const merged = 60_000 // more than fanIn runs
 	for _, n := range []int{0, 1, 2, 1000, 10_000, merged} {
@@ -99,7 +99,7 @@ func TestBytesWrittenPerRecordGrowSlowly(t *testing.T) {
 	assert.LessOrEqual(t, many, 1.5*few)
 }
 
-func TestLeavingEarlyLeaksNothing(t *testing.T) {
+func TestSortedBreakLeaksNothing(t *testing.T) {
 	t.Parallel()
 	s := New(t.TempDir(), 0)
 	defer s.Close()
@@ -114,7 +114,7 @@ func TestLeavingEarlyLeaksNothing(t *testing.T) {
 	}
 }
 
-func TestErrorsOfFilesComeBack(t *testing.T) {
+func TestSorterReturnsFileErrors(t *testing.T) {
 	t.Parallel()
 	s := New(filepath.Join(t.TempDir(), "missing"), 0)
 	var err error
@@ -151,7 +151,7 @@ func TestErrorsOfFilesComeBack(t *testing.T) {
 	require.ErrorIs(t, New(t.TempDir(), 0).Add(make([]byte, minLimit+1), nil), errTooLarge)
 }
 
-func TestALengthThatWasChangedIsNotAllocated(t *testing.T) {
+func TestChangedLengthIsNotAllocated(t *testing.T) {
 	t.Parallel()
 	for name, lengths := range map[string][2]uint64{"key": {1 << 62, 1}, "value": {1, 1 << 62}} {
 		t.Run(name, func(t *testing.T) {

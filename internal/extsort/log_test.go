@@ -59,7 +59,7 @@ func TestLogKeepsRecordsInOrder(t *testing.T) {
 	}
 }
 
-func TestLogReportsErrorsOfItsFile(t *testing.T) {
+func TestLogReturnsFileErrors(t *testing.T) {
 	t.Parallel()
 	l := NewLog(filepath.Join(t.TempDir(), "missing"), 0)
 	var err error

@@ -191,7 +191,7 @@ func inMemory(files []string) map[string]string {
 	return clusters
 }
 
-func TestClustersAreThoseThatAreFoundInMemory(t *testing.T) {
+func TestClustersMatchInMemoryResult(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 0))
@@ -220,7 +220,7 @@ func TestClustersAreThoseThatAreFoundInMemory(t *testing.T) {
 // made is the number of sorters that Clusters creates.
 const made = 2*rounds - 1
 
-func TestErrorsOfSortersComeBack(t *testing.T) {
+func TestClustersReturnSorterErrors(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing")
 	var pairs, torn []string // more than fits into the memory of a sorter
@@ -262,7 +262,7 @@ func TestErrorsOfSortersComeBack(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestAContextEndsClusters(t *testing.T) {
+func TestClustersStopWithContext(t *testing.T) {
 	t.Parallel()
 	ended := errors.New("the test ends it")
 	for n := range made {
@@ -298,7 +298,7 @@ func TestAContextEndsClusters(t *testing.T) {
 	s.requireClosed(t)
 }
 
-func TestClustersNeedNotBeReadToTheEnd(t *testing.T) {
+func TestClustersBreakClosesSorters(t *testing.T) {
 	t.Parallel()
 	var s sorters
 	for range Clusters(t.Context(), s.make, s.links(t, []string{"m1", "m1 s1", "s1 t1"})) {

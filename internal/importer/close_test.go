@@ -20,7 +20,7 @@ import (
 
 // Deferred links that cannot be stored count as unprocessed. The test is not parallel because it sets
 // TMPDIR.
-func TestAssociationsThatCannotBePutAsideEndTheImport(t *testing.T) {
+func TestUnstorableAssociationEndsImport(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
@@ -39,7 +39,7 @@ func TestAssociationsThatCannotBePutAsideEndTheImport(t *testing.T) {
 }
 
 // An association that is lost in a flush ends the import and is counted.
-func TestAssociationsThatAreLostInAFlushEndTheImport(t *testing.T) {
+func TestAssociationLostInFlushEndsImport(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
@@ -59,7 +59,7 @@ func TestAssociationsThatAreLostInAFlushEndTheImport(t *testing.T) {
 }
 
 // A file that was complete before the error is stored when the import closes.
-func TestAFileThatCouldNotBeKeptIsKeptAtTheEnd(t *testing.T) {
+func TestCloseRecordsUnrecordedFile(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
@@ -80,7 +80,7 @@ func TestAFileThatCouldNotBeKeptIsKeptAtTheEnd(t *testing.T) {
 	})
 }
 
-func TestReferencesThatCannotBePutAsideEndTheImport(t *testing.T) {
+func TestUnstorableReferenceEndsImport(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
@@ -96,7 +96,7 @@ func TestReferencesThatCannotBePutAsideEndTheImport(t *testing.T) {
 }
 
 // An import that has ended sends nothing more, even if the spool fails later.
-func TestAnImportThatHasEndedStaysSo(t *testing.T) {
+func TestEndedImportSendsNothingMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
@@ -121,7 +121,7 @@ func TestAnImportThatHasEndedStaysSo(t *testing.T) {
 }
 
 // Close sends nothing if its context has ended. An import with a store can be resumed.
-func TestCloseWithAContextThatHasEnded(t *testing.T) {
+func TestCloseWithEndedContext(t *testing.T) {
 	t.Parallel()
 	for name, withoutStore := range map[string]bool{"kept": false, "not kept": true} {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestCloseWithAContextThatHasEnded(t *testing.T) {
 }
 
 // A link that could not be stored is in no file.
-func TestCloseWithALinkThatCouldNotBeKept(t *testing.T) {
+func TestCloseWithUnrecordedLink(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
@@ -166,7 +166,7 @@ func TestCloseWithALinkThatCouldNotBeKept(t *testing.T) {
 	})
 }
 
-func TestTheContextEndsWithTheImport(t *testing.T) {
+func TestContextEndsWithImport(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*process){
 		"closed":  func(p *process) { p.Close(context.Background(), nil) },
@@ -197,7 +197,7 @@ func TestTheContextEndsWithTheImport(t *testing.T) {
 }
 
 // If the sequence of items fails, Close still sends the added items, and the import can be resumed.
-func TestAnImportWhoseItemsEndEarlyIsKept(t *testing.T) {
+func TestCloseWithSequenceErrorIsResumable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
@@ -224,7 +224,7 @@ func TestAnImportWhoseItemsEndEarlyIsKept(t *testing.T) {
 }
 
 // When an import ends, the items of its incomplete file are in the spool, too.
-func TestAnImportThatEndsKeepsTheOpenFile(t *testing.T) {
+func TestFailedImportSpoolsOpenFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()

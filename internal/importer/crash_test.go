@@ -138,7 +138,7 @@ func (s *scenario) crashes(t *testing.T, w *world, at string) (states int) {
 	return states
 }
 
-func TestAnImportThatIsNotKept(t *testing.T) {
+func TestImportWithoutStore(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s scenario) (states int) {
 		s.withoutStore = true
@@ -182,7 +182,7 @@ type diskFault struct {
 	applied bool // the operation takes effect despite the error
 }
 
-func TestACrashAtEachOperationOfTheDisk(t *testing.T) {
+func TestCrashAtEachDiskOperation(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s scenario) int {
 		n, _ := s.whole(t)
@@ -194,7 +194,7 @@ func TestACrashAtEachOperationOfTheDisk(t *testing.T) {
 	})
 }
 
-func TestACrashAtEachCallOfThePlatform(t *testing.T) {
+func TestCrashAtEachPlatformCall(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s scenario) int {
 		_, n := s.whole(t)
@@ -206,7 +206,7 @@ func TestACrashAtEachCallOfThePlatform(t *testing.T) {
 	})
 }
 
-func TestAFaultOfEachCallOfThePlatform(t *testing.T) {
+func TestFaultAtEachPlatformCall(t *testing.T) {
 	t.Parallel()
 	faults := []fault{{lost, false}, {lost, true}, {outage, false}, {outage, true}, {collapse, false}, {collapse, true}}
 	each(t, func(t *testing.T, s scenario) int {
@@ -224,7 +224,7 @@ func TestAFaultOfEachCallOfThePlatform(t *testing.T) {
 	})
 }
 
-func TestAnErrorOfEachOperationOfTheDisk(t *testing.T) {
+func TestErrorAtEachDiskOperation(t *testing.T) {
 	t.Parallel()
 	faults := []diskFault{{syscall.EIO, false}, {syscall.EIO, true}, {syscall.ENOSPC, false}, {syscall.ENOSPC, true}}
 	each(t, func(t *testing.T, s scenario) int {
@@ -253,7 +253,7 @@ func (s *scenario) more(room int64) int64 {
 	return room + max(int64(7*s.stride(150)), room/share)
 }
 
-func TestADiskThatIsFull(t *testing.T) {
+func TestDiskFullDuringImport(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s scenario) (states int) {
 		for room := int64(0); ; room = s.more(room) {
@@ -270,7 +270,7 @@ func TestADiskThatIsFull(t *testing.T) {
 	})
 }
 
-func TestAContextThatEndsAtEachOperationOfTheStore(t *testing.T) {
+func TestCancelAtEachStoreOperation(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s scenario) int {
 		n := newWorld(s.setup).stores(s.feed)

@@ -21,7 +21,7 @@ import (
 )
 
 // Links fill the last file exactly, so nothing is written after it.
-func TestTheWatermarkIsFinalIfTheLastFileIsFullOfLinks(t *testing.T) {
+func TestWatermarkIsFinalAfterFullFileOfLinks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		feed := []step{host("a.example"), link("a.example", "g1"), host("b.example"), link("b.example", "g1"), group("g1"), host("c.example")}
@@ -44,12 +44,12 @@ func impatiently(t *testing.T, feed []step, every int) {
 	})
 }
 
-func TestARefusedItemIsNamedIfTheFileBeforeItWasKeptLater(t *testing.T) {
+func TestRejectedItemAfterDelayedFileIsReported(t *testing.T) {
 	t.Parallel()
 	impatiently(t, []step{host("a.example"), refuse(), host("b.example"), refuse()}, 1)
 }
 
-func TestAContextThatEndsDuringACheckpointDamagesNothing(t *testing.T) {
+func TestCancelDuringCheckpoint(t *testing.T) {
 	t.Parallel()
 	var feed []step
 	for range 25 {
@@ -62,7 +62,7 @@ func TestAContextThatEndsDuringACheckpointDamagesNothing(t *testing.T) {
 	impatiently(t, feed, every)
 }
 
-func TestARemovalThatFailsDamagesNothing(t *testing.T) {
+func TestFailedRecordRemovalLosesNothing(t *testing.T) {
 	t.Parallel()
 	for op := range 3 {
 		t.Run(fmt.Sprint(op), func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestARemovalThatFailsDamagesNothing(t *testing.T) {
 
 // An outage after a job must lose neither names of refused items, nor items that an aborted job has
 // not processed, nor contents.
-func TestAnOutageAfterAJobLosesNothing(t *testing.T) {
+func TestOutageAfterJobLosesNothing(t *testing.T) {
 	t.Parallel()
 	refused := []step{host("a.example"), host("bad.example"), host("b.example"), host("poison.example"), host("c.example"), host("d.example")}
 	documents := []step{document("d1"), document("d2"), host("a.example")}
@@ -129,7 +129,7 @@ func TestAnOutageAfterAJobLosesNothing(t *testing.T) {
 
 // A call that never succeeds and concerns only one job or group does not stop the import: the list of
 // errors that a job counted, or an upload of content.
-func TestACallThatNeverSucceedsDoesNotStopAnImport(t *testing.T) {
+func TestPermanentlyFailingCallDoesNotStopImport(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		feed                 []step
@@ -163,7 +163,7 @@ func TestACallThatNeverSucceedsDoesNotStopAnImport(t *testing.T) {
 }
 
 // Close waits for the job in progress if links can be stored neither in memory nor in a file.
-func TestAJobUnderWayIsWaitedForIfNothingMoreCanBeHeld(t *testing.T) { // not parallel: sets TMPDIR
+func TestCloseAwaitsJobIfLinksCannotBeStored(t *testing.T) { // not parallel: sets TMPDIR
 	t.Setenv("TMPDIR", t.TempDir()+"/nowhere")
 	t.Setenv("TMP", t.TempDir()+"/nowhere")
 	synctest.Test(t, func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestAJobUnderWayIsWaitedForIfNothingMoreCanBeHeld(t *testing.T) { // not pa
 }
 
 // Stop ends an Add that waits for a store that hangs. Close then does not wait for the store.
-func TestStopEndsAnAddThatWaitsForTheStore(t *testing.T) {
+func TestStopUnblocksAddWaitingForStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
@@ -213,7 +213,7 @@ func (hanging) Create(ctx context.Context, _ string, _ [][]byte) error {
 }
 
 // The file of a deleted job may have been processed, so it is not sent again.
-func TestAJobThatIsGoneIsUnknown(t *testing.T) {
+func TestMissingJobHasUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		feed := hosts("a", 2)
@@ -238,7 +238,7 @@ func TestAJobThatIsGoneIsUnknown(t *testing.T) {
 
 // Flush sends a link whose group was added, even if nothing else was added since the last file and an
 // earlier link is still deferred.
-func TestAFlushSendsLinksThatNeedNotWait(t *testing.T) {
+func TestFlushSendsReadyLinks(t *testing.T) {
 	t.Parallel()
 	for name, withoutStore := range map[string]bool{"kept": false, "not kept": true} {
 		t.Run(name, func(t *testing.T) {
@@ -296,7 +296,7 @@ func TestUnsent(t *testing.T) {
 	})
 }
 
-func TestAFileWithSeveralItemsIsNoLargerThanItMayBe(t *testing.T) {
+func TestFilesRespectSizeLimits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		feed := []step{group("g1"), link("a0.example", "g1")}
@@ -312,7 +312,7 @@ func TestAFileWithSeveralItemsIsNoLargerThanItMayBe(t *testing.T) {
 	})
 }
 
-func TestAReferenceThatIsExcludedCountsAtOnce(t *testing.T) {
+func TestExcludedReferenceIsCountedAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, _, err := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1, withoutStore: true}).start(context.Background())
@@ -329,7 +329,7 @@ func TestAReferenceThatIsExcludedCountsAtOnce(t *testing.T) {
 }
 
 // The hashes of groups depend on the seed, which is new for each import.
-func TestEachImportHasItsSeed(t *testing.T) {
+func TestEachImportHasOwnSeed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
@@ -359,7 +359,7 @@ func TestEachImportHasItsSeed(t *testing.T) {
 }
 
 // A file that waits for earlier files does not delay the next one.
-func TestFilesOvertakeOneThatWaits(t *testing.T) {
+func TestWaitingFileDoesNotDelayNextFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
@@ -384,7 +384,7 @@ func TestFilesOvertakeOneThatWaits(t *testing.T) {
 }
 
 // Refused items beyond the listed ones are counted once, in the record of any file.
-func TestMoreRefusedItemsThanAreListed(t *testing.T) {
+func TestUnlistedRejectedItemsAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var feed []step
@@ -407,7 +407,7 @@ func TestMoreRefusedItemsThanAreListed(t *testing.T) {
 }
 
 // Deferred links fill files like other items.
-func TestLinksShareAFile(t *testing.T) {
+func TestWaitingLinksShareOneFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		feed := []step{host("a.example", "g1"), host("b.example", "g1"), host("c.example", "g1"), flush(), group("g1"), flush()}

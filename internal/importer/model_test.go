@@ -273,7 +273,7 @@ func (m *model) check(t *rapid.T) {
 	}
 }
 
-func TestAnImportThatIsDisturbedInEveryWay(t *testing.T) {
+func TestImportMatchesModelUnderFaults(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) { rapid.SyncTest(t, disturb) })
 }

@@ -23,7 +23,7 @@ import (
 
 // A process that has lost its import notices at its next record, whatever the other process has done.
 // The other process can remove the record in its slot before the slot is tried or before it is read.
-func TestAProcessFindsOutThatAnotherHasFinishedItsImport(t *testing.T) {
+func TestLostImportIsDetectedAfterOtherFinishes(t *testing.T) {
 	t.Parallel()
 	for name, tried := range map[string]bool{"before it writes": false, "before it reads": true} {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestAProcessFindsOutThatAnotherHasFinishedItsImport(t *testing.T) {
 }
 
 // A process can open an import while another one replaces the records that it reads.
-func TestAnImportIsOpenedWhileItsRecordsAreReplaced(t *testing.T) {
+func TestOpenWhileRecordsAreReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
@@ -81,7 +81,7 @@ func TestAnImportIsOpenedWhileItsRecordsAreReplaced(t *testing.T) {
 }
 
 // Each process that opens an import leaves a record, even if it does nothing else.
-func TestProcessesThatDieAtOnceDoNotFillTheSpool(t *testing.T) {
+func TestRepeatedCrashesDoNotFillSpool(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
@@ -115,7 +115,7 @@ func interrupted(t *testing.T, feed []step) *world {
 }
 
 // A process that cannot read the spool fails and loses nothing.
-func TestASpoolThatCannotBeReadIsAnError(t *testing.T) {
+func TestSpoolReadErrorLosesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		feed := []step{group("g1"), link("a.example", "g2"), host("a.example", "g1"), host("b.example"), host("c.example"), document("d1"), group("g2")}
@@ -146,7 +146,7 @@ func TestASpoolThatCannotBeReadIsAnError(t *testing.T) {
 }
 
 // A process with a smaller Concurrency than its predecessor waits for memory for its files.
-func TestAnImportGoesOnWithLessConcurrency(t *testing.T) {
+func TestResumeWithLessConcurrency(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		feed := []step{host("a.example"), host("b.example"), host("c.example"), host("d.example"), document("d1"), host("e.example")}
@@ -194,7 +194,7 @@ func lengthen(text []byte) []byte {
 }
 
 // Files that cannot be read back free their memory.
-func TestAnImportGoesOnWithoutAnyFileThatCanBeRead(t *testing.T) {
+func TestResumeWithoutReadableFiles(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		feed := []step{document("d1"), document("d2"), document("d3"), document("d4")}
@@ -217,7 +217,7 @@ func TestAnImportGoesOnWithoutAnyFileThatCanBeRead(t *testing.T) {
 }
 
 // The items of a file that cannot be read back may be on the platform.
-func TestAFileThatIsDamagedIsUnknown(t *testing.T) {
+func TestDamagedFileHasUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func([]byte) []byte{"spoiled": spoil, "lengthened": lengthen} {
 		t.Run(name, func(t *testing.T) {
@@ -253,7 +253,7 @@ func TestAFileThatIsDamagedIsUnknown(t *testing.T) {
 	}
 }
 
-func TestASpoolWithAnotherImportIsRefused(t *testing.T) {
+func TestOpenRejectsSpoolOfOtherImport(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*journal.Start)
@@ -299,7 +299,7 @@ func TestASpoolWithAnotherImportIsRefused(t *testing.T) {
 
 // An import that has ended returns its outcome to a later process of the same run, unless Forget was
 // called.
-func TestAnImportIsRememberedUnlessItIsForgotten(t *testing.T) {
+func TestOutcomeIsStoredUnlessForgotten(t *testing.T) {
 	t.Parallel()
 	for name, forgotten := range map[string]bool{"remembered": false, "forgotten": true} {
 		t.Run(name, func(t *testing.T) {

@@ -38,7 +38,7 @@ func mergedOf(t *testing.T, o *Object, objects ...string) string {
 	return string(w.Buf)
 }
 
-func TestObjectsAreMergedByTheirRules(t *testing.T) {
+func TestMergeRules(t *testing.T) {
 	t.Parallel()
 	var o Object // used again for each
 	for _, c := range []struct {
@@ -77,7 +77,7 @@ func TestObjectsAreMergedByTheirRules(t *testing.T) {
 	}
 }
 
-func TestWhatIsSetStandsInItsPlace(t *testing.T) {
+func TestSetKeepsKeyOrder(t *testing.T) {
 	t.Parallel()
 	var o Object
 	o.Begin(nil)
@@ -91,7 +91,7 @@ func TestWhatIsSetStandsInItsPlace(t *testing.T) {
 	require.Equal(t, `{"a":3,"b":2,"c":4}`, string(w.Buf))
 }
 
-func TestWhatIsNoObjectIsAnError(t *testing.T) {
+func TestAddRejectsInvalidObjects(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		``, `[]`, `{`, `{"a"}`, `{"tag":[1,]}`, `{"attribute":[1]}`, `{"attribute":[1,{"type":"A"}]}`,
@@ -110,7 +110,7 @@ func TestWhatIsNoObjectIsAnError(t *testing.T) {
 	require.Error(t, o.Add([]byte(`{"attribute":[1],"note":"b"}`)), "an error before a valid text")
 }
 
-func TestDistinctFindsFewAndMany(t *testing.T) {
+func TestDistinct(t *testing.T) {
 	t.Parallel()
 	var d Distinct[int]
 	for round := range 2 {

@@ -122,7 +122,7 @@ func imported(t *testing.T, file *ast.File) []string {
 	return paths
 }
 
-func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
+func TestPackageImportsAreAllowed(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
 	sources(t, root, parser.ImportsOnly, func(pkg, name string, file *ast.File) {
@@ -147,7 +147,7 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 
 // The test server shares no rules with the client, so it detects the client's mistakes. It uses the
 // client only to create clients and for the interface that TestSpool tests.
-func TestTheTestServerOnlyMakesClients(t *testing.T) {
+func TestTestServerOnlyCreatesClients(t *testing.T) {
 	t.Parallel()
 	allowed := []string{"Client", "ClientAs", "TestSpool"}
 	var functions []string

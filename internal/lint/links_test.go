@@ -15,7 +15,7 @@ import (
 
 // Relative links and images in Markdown files must lead to existing files and headings. Links to other
 // sites must be https URLs; the test does not request them.
-func TestLinksInPagesLeadSomewhere(t *testing.T) {
+func TestMarkdownLinksResolve(t *testing.T) {
 	t.Parallel()
 	checked := 0
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

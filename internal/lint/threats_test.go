@@ -15,7 +15,7 @@ import (
 
 // Each promise in SECURITY.md is a table row with its test and the test's directory. The names of
 // exactly these tests, in all modules, start with TestThreat or FuzzThreat.
-func TestEveryPromiseOfSECURITYHasItsTest(t *testing.T) {
+func TestSecurityPromisesHaveTests(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../SECURITY.md")
 	require.NoError(t, err)

@@ -64,7 +64,7 @@ func all(t *testing.T, m *Merge) (texts []string) {
 	return texts
 }
 
-func TestItemsWithTheSameKeyAreMerged(t *testing.T) {
+func TestItemsWithSameKeyAreMerged(t *testing.T) {
 	t.Parallel()
 	m := newMerge(t.Context(), t)
 	md5, sha1 := strings.Repeat("a", 32), strings.Repeat("b", 40)
@@ -84,7 +84,7 @@ func TestItemsWithTheSameKeyAreMerged(t *testing.T) {
 	assert.Equal(t, Stats{Items: 3}, m.Stats)
 }
 
-func TestMoreItemsThanMemoryAreMerged(t *testing.T) {
+func TestMergeSpillsToDisk(t *testing.T) {
 	t.Parallel()
 	m := newMerge(t.Context(), t)
 	n := scaletest.Size(20_000)
@@ -98,7 +98,7 @@ func TestMoreItemsThanMemoryAreMerged(t *testing.T) {
 	}
 }
 
-func TestAnItemStopsGrowingAtItsLargestSize(t *testing.T) {
+func TestMergeLimitsItemSize(t *testing.T) {
 	t.Parallel()
 	m := newMerge(t.Context(), t)
 	const n = 100
@@ -115,7 +115,7 @@ func TestAnItemStopsGrowingAtItsLargestSize(t *testing.T) {
 	assert.Equal(t, n, strings.Count(strings.Join(got, ""), `"name"`))
 }
 
-func TestAMergeEndsWithItsContextAndWithItsTemporaryFiles(t *testing.T) {
+func TestMergeReturnsContextAndFileErrors(t *testing.T) {
 	t.Parallel()
 	why := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -67,7 +67,7 @@ func TestMapCancelsItsCallsWhenTheLoopEnds(t *testing.T) {
 	}
 }
 
-func TestAPanicContinuesInTheGoroutineThatWaits(t *testing.T) {
+func TestWaitPropagatesPanic(t *testing.T) {
 	t.Parallel()
 	var running sync.WaitGroup
 	f := parallel.Go(&running, func() int { panic("work") })

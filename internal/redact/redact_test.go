@@ -12,7 +12,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/redact"
 )
 
-func TestTextLeavesOutCredentials(t *testing.T) {
+func TestTextRedactsCredentials(t *testing.T) {
 	t.Parallel()
 	const secret = `s3cr3t+Key/"with"<marks>`
 	secrets := []string{"12345678901234567890", secret}

@@ -23,7 +23,7 @@ func (f *failure) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-func TestSquaresAreNotLinear(t *testing.T) {
+func TestRequireLinearRejectsQuadratic(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		took func(n int) time.Duration
@@ -50,7 +50,7 @@ func TestSquaresAreNotLinear(t *testing.T) {
 	}
 }
 
-func TestAMachineThatIsBusyForAWhileFailsNothing(t *testing.T) {
+func TestTemporaryLoadIsTolerated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		RequireLinear(t, 10, 8, func(n int) func() {

@@ -9,7 +9,7 @@ import (
 )
 
 // Not parallel: it changes a flag and the environment.
-func TestTheAmountOfWorkFollowsTheEnvironmentAndTheFlag(t *testing.T) {
+func TestWorkFollowsEnvironmentAndShortFlag(t *testing.T) {
 	short := flag.Lookup("test.short")
 	t.Cleanup(func() { require.NoError(t, short.Value.Set(short.DefValue)) })
 	for _, c := range []struct {

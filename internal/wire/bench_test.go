@@ -115,7 +115,7 @@ func writeFlat(w *Writer, v *flat) {
 	w.EndObject()
 }
 
-func TestPageOfIndicatorsIsReadAsEncodingJSONReadsIt(t *testing.T) {
+func TestReadPageMatchesEncodingJSON(t *testing.T) {
 	t.Parallel()
 	b := page(200)
 	got, err := readPage(b, nil)

@@ -107,7 +107,7 @@ func TestElementsKeepsStatusAndMessage(t *testing.T) {
 	assert.Empty(t, e.Status()+e.Message())
 }
 
-func TestElementsChecksTheWholeText(t *testing.T) {
+func TestElementsValidatesWholeText(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		text, what string
@@ -155,7 +155,7 @@ func TestElementsChecksTheWholeText(t *testing.T) {
 	}
 }
 
-func TestElementsCapsAnElementAndNothingElse(t *testing.T) {
+func TestElementsLimitsElementSizeOnly(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{7, 10, 15, 1000, 100_000} {
 		fits := `"` + strings.Repeat("x", size-2) + `"`
@@ -174,7 +174,7 @@ func TestElementsCapsAnElementAndNothingElse(t *testing.T) {
 }
 
 // A scan of the whole element for every new byte would take minutes.
-func TestElementsTakesTimeInProportion(t *testing.T) {
+func TestElementsDoesNotRescanElement(t *testing.T) {
 	t.Parallel()
 	element := `["` + strings.Repeat("x", 1<<21) + `"]`
 	e := NewElements(iotest.OneByteReader(strings.NewReader(`[`+element+`]`)), nil, 0)
@@ -207,7 +207,7 @@ func (r *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestElementsNeedsMemoryForOneElementOnly(t *testing.T) {
+func TestElementsBufferStaysSmall(t *testing.T) {
 	t.Parallel()
 	const n = 200_000
 	element := `{"summary":"evil.example","ownerName":"Example Source"},` + "\n"
@@ -222,7 +222,7 @@ func TestElementsNeedsMemoryForOneElementOnly(t *testing.T) {
 	assert.Equal(t, elementsChunk, cap(e.buf))
 }
 
-func TestElementsPassesOnWhatTheReaderSays(t *testing.T) {
+func TestElementsReturnsReadErrors(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("connection reset")
 	e := NewElements(io.MultiReader(strings.NewReader(`[1,2,`), iotest.ErrReader(broken)), nil, 0)
@@ -327,7 +327,7 @@ func elementsOf(b []byte, keys []string) (list []string, err error) {
 	return list, r.Err()
 }
 
-func FuzzElementsSplitsAsTheReaderDoes(f *testing.F) {
+func FuzzElementsMatchesReader(f *testing.F) {
 	for i, s := range texts {
 		f.Add([]byte(s), []byte{byte(i), 3, 1}, "indicator")
 	}

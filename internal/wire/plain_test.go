@@ -14,7 +14,7 @@ func plainSlowly(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f || r == '"' || r == '\\' })
 }
 
-func TestPlainSeesEveryByteInEveryPlace(t *testing.T) {
+func TestPlainChecksEveryByteAtEveryPosition(t *testing.T) {
 	t.Parallel()
 	for size := range 40 {
 		for _, around := range []string{"x", " ", "~", "]", "#", "!"} {
@@ -33,7 +33,7 @@ func TestPlainSeesEveryByteInEveryPlace(t *testing.T) {
 	assert.True(t, Plain(""))
 }
 
-func FuzzPlainTextStandsForItself(f *testing.F) {
+func FuzzPlainTextMatchesQuote(f *testing.F) {
 	f.Add("node-1.feed.example", "/x")
 	f.Add(`Global\a b`, "\x7f")
 	f.Add("\xff", "\x80\x01\"")

@@ -71,7 +71,7 @@ var texts = []string{
 	strings.Repeat("[", 100_000), strings.Repeat(`{"a":`, 100_000),
 }
 
-func FuzzReaderReadsWhatEncodingJSONReads(f *testing.F) {
+func FuzzReaderMatchesEncodingJSON(f *testing.F) {
 	for _, s := range texts {
 		f.Add([]byte(s))
 	}
@@ -128,7 +128,7 @@ func TestReaderReportsDuplicateKeysInOrder(t *testing.T) {
 	assert.Equal(t, []int{1, 2, 3}, values)
 }
 
-func TestReaderTakesOneValueForAListAndNullForNone(t *testing.T) {
+func TestReaderArrayAcceptsSingleValueAndNull(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
 		`[{"n":"a"},{"n":"b"}]`: {"a", "b"},
@@ -161,7 +161,7 @@ func TestReaderTakesOneValueForAListAndNullForNone(t *testing.T) {
 	}
 }
 
-func TestReaderNamesMisuse(t *testing.T) {
+func TestReaderReportsMisuse(t *testing.T) {
 	t.Parallel()
 	for name, use := range map[string]func(r *Reader){
 		"a value is left unread before the next key": func(r *Reader) {
@@ -202,7 +202,7 @@ func TestReaderNamesMisuse(t *testing.T) {
 	}
 }
 
-func TestReaderErrorsSayWhereAndNeverWhat(t *testing.T) {
+func TestReaderErrorsHaveOffsetAndNoContent(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		text, want string
@@ -269,7 +269,7 @@ func TestReaderAllocatesOnceForAText(t *testing.T) {
 	}), 1.0)
 }
 
-func TestReaderLimitsWhatIsSpent(t *testing.T) {
+func TestReaderLimit(t *testing.T) {
 	t.Parallel()
 	texts := []byte("[" + strings.Repeat(`"",`, 99) + `""]`)
 	var r Reader
@@ -297,7 +297,7 @@ func TestReaderLimitsWhatIsSpent(t *testing.T) {
 	require.ErrorIs(t, r.Err(), ErrTooLarge)
 }
 
-func TestReaderCountsTextsAndCopies(t *testing.T) {
+func TestReaderChargesTextsAndCopies(t *testing.T) {
 	t.Parallel()
 	for text, size := range map[string]int64{
 		`"` + strings.Repeat("x", 1000) + `"`:      1000,
@@ -323,7 +323,7 @@ func TestReaderCountsTextsAndCopies(t *testing.T) {
 	require.ErrorIs(t, r.Err(), ErrTooLarge)
 }
 
-func TestReaderResetForgetsTheError(t *testing.T) {
+func TestReaderResetClearsError(t *testing.T) {
 	t.Parallel()
 	var r Reader
 	assert.Equal(t, None, r.Kind())
@@ -353,7 +353,7 @@ func TestKindNames(t *testing.T) {
 	assert.Equal(t, "none", r.Kind().String())
 }
 
-func TestReaderEntersNoMoreThan512(t *testing.T) {
+func TestReaderLimitsDepth(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{maxDepth, maxDepth + 1, 100_000} {
 		r := NewReader([]byte(strings.Repeat("[", n) + strings.Repeat("]", n)))

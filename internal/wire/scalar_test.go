@@ -54,7 +54,7 @@ func TestTextTakesEveryScalar(t *testing.T) {
 	})
 }
 
-func TestTextInternReturnsThePreviousOne(t *testing.T) {
+func TestTextIntern(t *testing.T) {
 	t.Parallel()
 	checkLenient(t, func(r *Reader) any { return r.TextIntern("Example Source") }, []lenient{
 		{`"Example Source"`, "Example Source"}, {`"Other"`, "Other"}, {`null`, ""}, {`""`, ""}, {`5`, "5"}, {`{}`, nil},
@@ -87,7 +87,7 @@ func TestInt64TakesWholeNumbersOnly(t *testing.T) {
 	}, integers)
 }
 
-func TestIntIsInt64ThatFits(t *testing.T) {
+func TestIntAcceptsWholeNumbersThatFit(t *testing.T) {
 	t.Parallel()
 	cases := []lenient{{`20`, 20}, {`"20"`, 20}, {`20.0`, 20}, {`0`, 0}, {`2147483647`, math.MaxInt32}, {`-2147483648`, math.MinInt32},
 		{`20.5`, nil}, {`true`, nil}, {`"x"`, nil}, {`{}`, nil}, {`9223372036854775808`, nil}}
@@ -122,7 +122,7 @@ func TestFloat64TakesEveryFiniteNumber(t *testing.T) {
 	}, cases)
 }
 
-func TestBoolTakesWordsAndBits(t *testing.T) {
+func TestBoolAcceptsWordsAndBits(t *testing.T) {
 	t.Parallel()
 	cases := []lenient{
 		{`true`, true}, {`"true"`, true}, {`"TRUE"`, true}, {`"True"`, true}, {`1`, true}, {`"1"`, true}, {`1.0`, true},
@@ -154,7 +154,7 @@ func TestTimeTakesTextAndMilliseconds(t *testing.T) {
 	})
 }
 
-func TestStringsTakesAListOrOne(t *testing.T) {
+func TestStringsAcceptsListOrSingleValue(t *testing.T) {
 	t.Parallel()
 	checkLenient(t, func(r *Reader) any { return r.Strings() }, []lenient{
 		{`["a","b"]`, []string{"a", "b"}}, {`["a"]`, []string{"a"}}, {`"a"`, []string{"a"}}, {`[1,true,"c",""]`, []string{"1", "true", "c", ""}}, {`7`, []string{"7"}},
@@ -163,7 +163,7 @@ func TestStringsTakesAListOrOne(t *testing.T) {
 	})
 }
 
-func FuzzNumbersAreWhatStrconvReads(f *testing.F) {
+func FuzzNumbersMatchStrconv(f *testing.F) {
 	for _, c := range integers {
 		f.Add(strings.Trim(c.text, `"`))
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestParseTimeTakesWhatThePlatformWrites(t *testing.T) {
+func TestParseTimeAcceptsPlatformFormats(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"2017-07-13T17:50:17Z":            "2017-07-13T17:50:17Z",
@@ -49,7 +49,7 @@ func TestParseTimeTakesWhatThePlatformWrites(t *testing.T) {
 	}
 }
 
-func TestParseTimeRefusesTheRest(t *testing.T) {
+func TestParseTimeRejectsOtherFormats(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"", " ", "Z", "now", "2017", "2017-07", "17-07-13", "02017-07-13", "2017-00-10", "2017-13-01", "2017-07-00", "2017-07-32", "2017-04-31", "2017-02-29", "1900-02-29",

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWriterPutsCommasWhereTheyAreDue(t *testing.T) {
+func TestWriterCommas(t *testing.T) {
 	t.Parallel()
 	var w Writer
 	w.BeginObject()
@@ -57,7 +57,7 @@ func TestWriterPutsCommasWhereTheyAreDue(t *testing.T) {
 		`"dnsActive":"false","whoisActive":"true","dateAdded":"2017-07-13T22:50:17Z","raw":[1],"":null},["",1,null,[]]]}`, string(w.Buf))
 }
 
-func TestWriterCanBeCutBack(t *testing.T) {
+func TestWriterAfterTruncation(t *testing.T) {
 	t.Parallel()
 	w := Writer{Buf: []byte(`{"indicator":[`)}
 	w.Int64(1)
@@ -73,7 +73,7 @@ func TestWriterCanBeCutBack(t *testing.T) {
 	assert.Equal(t, `null`, string(w.Buf))
 }
 
-func TestWriterRefusesWhatCannotBeRead(t *testing.T) {
+func TestWriterRejectsInvalidValues(t *testing.T) {
 	t.Parallel()
 	for name, write := range map[string]func(w *Writer){
 		"text that is not UTF-8":       func(w *Writer) { w.Text("secret\xff") },
@@ -105,7 +105,7 @@ func TestWriterRefusesWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestWriterEscapesOnlyWhatMustBe(t *testing.T) {
+func TestWriterEscapesOnlyRequiredCharacters(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"<a href='x'>&é漢\U0001f600\x7f\ufffd/": "\"<a href='x'>&é漢\U0001f600\x7f\ufffd/\"",
@@ -134,7 +134,7 @@ func TestWriterWritesShortestNumbers(t *testing.T) {
 	}
 }
 
-func FuzzWhatTheWriterWritesIsReadBack(f *testing.F) {
+func FuzzWriterReaderRoundTrip(f *testing.F) {
 	f.Add("summary", "evil.example", int64(12), 4.5, true, int64(1499968217))
 	f.Add("", "\"\\\b\f\n\u2028\u2029é\U0001f600\x00", int64(math.MinInt64), -0.1, false, int64(-62167219200))
 	f.Add("\xff", "\xed\xa0\x80", int64(math.MaxInt64), math.Inf(1), false, int64(253402300800))

@@ -20,7 +20,7 @@ func (*failures) Helper()                 {}
 func (f *failures) Errorf(string, ...any) { f.n++ }
 func (f *failures) Cleanup(end func())    { f.ends = append(f.ends, end) }
 
-func TestAScriptFailsTheTestForAnyOtherRequest(t *testing.T) {
+func TestScriptFailsOnUnexpectedRequests(t *testing.T) {
 	t.Parallel()
 	const path, body = "/v2/tags?owner=Example", `{"name":"a"}`
 	send := func(method, target, body, contentType string, times int) int {

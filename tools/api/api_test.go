@@ -144,7 +144,7 @@ func (r repository) commit() {
 	r.git("-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgSign=false", "commit", "-q", "-m", "Test")
 }
 
-func TestTheListingsHoldTheAPI(t *testing.T) {
+func TestListingsMatchAPI(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t)
 	files, err := filepath.Glob(filepath.Join(r.dir, "api", "*"))
@@ -168,7 +168,7 @@ func TestTheListingsHoldTheAPI(t *testing.T) {
 	require.ErrorContains(t, run(r.dir, 2, false), "undefined: missing")
 }
 
-func TestTheChangelogAnnouncesIncompatibleChanges(t *testing.T) {
+func TestIncompatibleChangesNeedChangelogEntry(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t)
 	const released = "\n## [0.10.0]\n\n### Removed\n\n- `Get` and `New`.\n"

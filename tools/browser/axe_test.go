@@ -10,7 +10,7 @@ import (
 )
 
 // If a registry serves another package as axe-core, it is refused before any of its code runs.
-func TestThreatAnotherPackageOfNpmIsRefused(t *testing.T) {
+func TestThreatWrongNpmPackageIsRejected(t *testing.T) {
 	bin, work := t.TempDir(), t.TempDir()
 	npm := "#!/bin/sh\nfor arg; do [ \"$arg\" != --ignore-scripts ] || ignored=yes; done\n[ \"$ignored\" = yes ] || exit 1\necho other >axe.tgz\necho axe.tgz\n"
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "npm"), []byte(npm), 0o755))

@@ -49,7 +49,7 @@ func script(t *testing.T, dir, lines string, environment ...string) (string, err
 // The scripts run no command as path@version, because no go.sum has its checksum: without the checksum database, a
 // module proxy could serve any code. Other programs come from Debian, whose packages are signed, or from npm with a
 // hash; see package browser.
-func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
+func TestThreatCIRunsOnlyVerifiedCode(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"run", "test", "fuzz", "bench", "coverage", "release", "race", "gosec", "isolate", "env"} {
 		text := commands(t, name)
@@ -106,7 +106,7 @@ func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
 }
 
 // Each script sources .ci/isolate before it executes anything. Its commands see only a few environment variables.
-func TestThreatToolsSeeNoSecrets(t *testing.T) {
+func TestThreatToolsGetNoSecrets(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"run", "test", "fuzz", "bench", "coverage", "release"} {
 		before, _, ok := strings.Cut(commands(t, name), ". .ci/isolate\n")
@@ -161,7 +161,7 @@ func publish(t *testing.T, proxy, function string) string {
 
 // The build fails if a module proxy serves other code under the same version, even if the environment exempts every
 // module from every check.
-func TestThreatAPoisonedProxyIsRefused(t *testing.T) {
+func TestThreatPoisonedModuleProxyIsRejected(t *testing.T) {
 	t.Parallel()
 	honest, poisoned, dir := t.TempDir(), t.TempDir(), t.TempDir()
 	sums := publish(t, honest, "")
@@ -196,7 +196,7 @@ func TestThreatAPoisonedProxyIsRefused(t *testing.T) {
 
 // gosec.txt explains each finding by its rule and line of code. Any other finding fails, even one in the same file, of
 // the same rule, or on the same or an equal line. An explanation without its finding fails, too.
-func TestThreatNewFindingsOfGosecFail(t *testing.T) {
+func TestThreatNewGosecFindingsFail(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, ".ci"), 0o755))
@@ -240,7 +240,7 @@ func TestThreatNewFindingsOfGosecFail(t *testing.T) {
 }
 
 // Only packages in which the race detector itself crashed run again, once, and only if nothing else failed.
-func TestWhenTheRaceDetectorDiesItsPackagesRunAgain(t *testing.T) {
+func TestPackagesRerunAfterRaceDetectorCrash(t *testing.T) {
 	t.Parallel()
 	const (
 		passed = "ok  \ta.example/m/a\t1.0s\n"

@@ -36,7 +36,7 @@ func TestWorkflowsArePinned(t *testing.T) {
 	}
 }
 
-func TestDependabotWatchesEveryModule(t *testing.T) {
+func TestDependabotConfigListsEveryModule(t *testing.T) {
 	t.Parallel()
 	config, err := os.ReadFile(filepath.Join(github, "dependabot.yml"))
 	require.NoError(t, err)

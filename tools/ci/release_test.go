@@ -53,7 +53,7 @@ func (r *repository) release(args ...string) (string, error) {
 	return string(out), err
 }
 
-func TestAReleaseTagsAllModulesOnOneCommit(t *testing.T) {
+func TestReleaseTagsAllModulesOnOneCommit(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t)
 	r.replace("CHANGELOG.md", "## [Unreleased]\n", "## [Unreleased]\n\n## [0.987.9] - 2026-12-01\n\n### Added\n\n- a note of this release\n\n## [0.987.8] - 2026-11-30\n\n- a note of another one\n")

@@ -74,7 +74,7 @@ func TestThreatHostilePlatform(t *testing.T) {
 }
 
 // The checks find a credential in every spelling in which the platform repeats it.
-func TestEverySpellingIsFound(t *testing.T) {
+func TestEveryCredentialSpellingIsDetected(t *testing.T) {
 	for seed := range uint64(500) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		var s secrets
@@ -88,7 +88,7 @@ func TestEverySpellingIsFound(t *testing.T) {
 }
 
 // Memory of the platform and of the checks does not count as memory of the client.
-func TestOnlyMemoryOfTheClientCounts(t *testing.T) {
+func TestHeapWatchCountsOnlyClientMemory(t *testing.T) {
 	h := watchHeap()
 	ours := strings.Repeat("a", 10<<20)
 	h.start()

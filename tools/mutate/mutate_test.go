@@ -33,7 +33,7 @@ func TestUntestedLineSurvives(t *testing.T) {
 	assert.Contains(t, out, "4 killed, 0 timed out, 3 survived, 0 did not build; 1 accepted\n")
 }
 
-func TestRefused(t *testing.T) {
+func TestRunErrors(t *testing.T) {
 	t.Parallel()
 	_, err := runOn(t, "p Untested: zero: return n -> return 0\n", time.Minute)
 	assert.ErrorContains(t, err, "add a tab and a reason to this line: p Untested: zero")

@@ -69,7 +69,7 @@ func TestEveryClassHasAnExample(t *testing.T) {
 }
 
 // The classes are the rows of a table in docs/canonical.md.
-func TestTheDocumentationNamesEveryClass(t *testing.T) {
+func TestDocumentationListsEveryClass(t *testing.T) {
 	text, err := os.ReadFile("../../docs/canonical.md")
 	require.NoError(t, err)
 	_, section, found := strings.Cut(string(text), "\n## Differences from the URL standard\n")

@@ -159,8 +159,8 @@ func checkBlame(t *testing.T, f *item.File, part item.Part, e Entry) {
 	}
 }
 
-// FuzzWhoIsBlamedIsNamed generates files and errors from arbitrary texts.
-func FuzzWhoIsBlamedIsNamed(f *testing.F) {
+// FuzzMatchedItemIsNamedInError generates files and errors from arbitrary texts.
+func FuzzMatchedItemIsNamedInError(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"h\ta.example\nm\ta.example", "0x1005\nno\n\nHost\n\na.example"},
 		{"h\ta.example\nm\tMutex b", "0x1005\nMutex 'Mutex b' is bad\njava.lang.X: Mutex b"},

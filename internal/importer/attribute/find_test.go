@@ -138,7 +138,7 @@ func TestFindAgain(t *testing.T) {
 	require.Equal(t, 2, pos)
 }
 
-func TestTooManyAlike(t *testing.T) {
+func TestFindRejectsTooManyMatches(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]bool{maxMatches: true, maxMatches + 1: false} {
 		var f item.File
@@ -152,14 +152,14 @@ func TestTooManyAlike(t *testing.T) {
 	}
 }
 
-func TestWordsThatOverlap(t *testing.T) {
+func TestFindOverlappingWords(t *testing.T) {
 	t.Parallel()
 	f := file(`{"type":"Mutex","summary":"qq","description":"qqq"}`, `{"type":"Mutex","summary":"other","description":"qq"}`)
 	_, ok := New(f, f.All()).Find(&Entry{Reason: "qq"})
 	assert.False(t, ok, "two items contain it")
 }
 
-func TestWordsAreLookedForRarely(t *testing.T) {
+func TestFindLimitsTextSearches(t *testing.T) {
 	t.Parallel()
 	f := file(`{"type":"Mutex","summary":"qq"}`)
 	m := New(f, f.All())

@@ -15,7 +15,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-func TestErrorsFindTheirItems(t *testing.T) {
+func TestFindItemOfError(t *testing.T) {
 	t.Parallel()
 	var c item.File
 	c.Add(item.Indicators, 4, []byte(`{"type":"Host","summary":"a.example"}`))
@@ -91,9 +91,9 @@ func TestErrorsFindTheirItems(t *testing.T) {
 	assert.False(t, ok, "the item is not in the part")
 }
 
-// TestErrorsAreNotBlamedOnOtherItems checks errors that seem to name an innocent item because of a
+// TestFindDoesNotReturnOtherItems checks errors that seem to name an innocent item because of a
 // value in a feed, which an attacker may have chosen.
-func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
+func TestFindDoesNotReturnOtherItems(t *testing.T) {
 	t.Parallel()
 	const nobody = -1
 	long := strings.Repeat("x", 1<<10)
@@ -265,10 +265,10 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 	}
 }
 
-// TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems generates feeds of values that contain each other
+// TestFindInRandomFeedsReturnsNoOtherItem generates feeds of values that contain each other
 // and words of the platform, and errors of one of their items in all forms. An error must be assigned
 // to that item or to none.
-func TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems(t *testing.T) {
+func TestFindInRandomFeedsReturnsNoOtherItem(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	words := []string{"good.example", "Good.Example", "foo", "foo bar", "foo  bar", "x-1", "X-1", "Host", "Mutex: foo", "Host: good.example", "it's", "it", "'it'", "a : b", "$[0]",

@@ -45,10 +45,10 @@ func marks(set, n int) []bool {
 	return m
 }
 
-// TestVerdictsOfSmallFiles covers all outcomes of the items of a small file and all reports of the
+// TestVerdictsOfAllSmallFiles covers all outcomes of the items of a small file and all reports of the
 // platform: errors with and without the name of their item, and missing counts of successes. Each
 // verdict must be the true outcome or Unknown.
-func TestVerdictsOfSmallFiles(t *testing.T) {
+func TestVerdictsOfAllSmallFiles(t *testing.T) {
 	t.Parallel()
 	const most = 6
 	for n := range most + 1 {
@@ -93,9 +93,9 @@ func TestVerdictsOfSmallFiles(t *testing.T) {
 	}
 }
 
-// TestCountsOfAnyKindAddUp covers all counts and errors of a small part of a file, including
+// TestTallyMatchesContradictoryCounts covers all counts and errors of a small part of a file, including
 // contradictory ones.
-func TestCountsOfAnyKindAddUp(t *testing.T) {
+func TestTallyMatchesContradictoryCounts(t *testing.T) {
 	t.Parallel()
 	const most, file = 4, 7
 	f := mixed(file)
@@ -260,8 +260,8 @@ func TestTallies(t *testing.T) {
 	}
 }
 
-// TestJobsThatAreGivenUpAreCutWhereTheyEnded covers all jobs of up to 5 items with one fatal item.
-func TestJobsThatAreGivenUpAreCutWhereTheyEnded(t *testing.T) {
+// TestProcessedAndBisectOfAbortedJobs covers all jobs of up to 5 items with one fatal item.
+func TestProcessedAndBisectOfAbortedJobs(t *testing.T) {
 	t.Parallel()
 	for n := 1; n <= 5; n++ {
 		for fatal := range n {
@@ -300,7 +300,7 @@ func TestJobsThatAreGivenUpAreCutWhereTheyEnded(t *testing.T) {
 	}
 }
 
-func TestCodesSayWhatAnErrorCanBeAbout(t *testing.T) {
+func TestErrorCodes(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]struct {
 		about   [item.Sections]bool // groups, indicators, associations

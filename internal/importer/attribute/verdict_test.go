@@ -96,7 +96,7 @@ func TestVerdicts(t *testing.T) {
 
 // A success count that exceeds the items of its section does not make the outcome of other sections
 // unknown.
-func TestMoreSuccessesThanItemsOfASectionSayNothingOfTheOthers(t *testing.T) {
+func TestVerdictsIgnoreExcessSectionSuccesses(t *testing.T) {
 	t.Parallel()
 	var file item.File
 	file.Add(item.Groups, 0, []byte(`{"type":"Threat"}`))
@@ -107,9 +107,9 @@ func TestMoreSuccessesThanItemsOfASectionSayNothingOfTheOthers(t *testing.T) {
 	require.Equal(t, []item.Verdict{s, s, s}, Verdicts(&file, item.Part{To: 3}, counts, make([]bool, 3), 0))
 }
 
-// TestVerdictsAreTrue checks that verdicts never contradict the outcomes on a correct platform,
+// TestVerdictsMatchOutcomes checks that verdicts never contradict the outcomes on a correct platform,
 // whichever counts it omits.
-func TestVerdictsAreTrue(t *testing.T) {
+func TestVerdictsMatchOutcomes(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(5_000)) {
 		random := rand.New(rand.NewPCG(seed, 1))

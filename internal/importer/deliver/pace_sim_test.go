@@ -39,9 +39,9 @@ func sequence(random *rand.Rand, total time.Duration, takes func(at time.Duratio
 	return float64(spent) / float64(work), float64(sum) / float64(jobs), most
 }
 
-// TestJobsAreLookedAtWhenTheyAreDone simulates two hours of jobs. Polling may take at most 12% longer
+// TestPollingOverheadIsSmall simulates two hours of jobs. Polling may take at most 12% longer
 // than the jobs, with few polls.
-func TestJobsAreLookedAtWhenTheyAreDone(t *testing.T) {
+func TestPollingOverheadIsSmall(t *testing.T) {
 	t.Parallel()
 	const minute = time.Minute
 	seconds := func(s float64) func(time.Duration) float64 { return func(time.Duration) float64 { return s } }
@@ -91,9 +91,9 @@ func TestJobsAreLookedAtWhenTheyAreDone(t *testing.T) {
 	}
 }
 
-// TestALongJobIsLookedAtLessAndLessOften polls jobs of unexpected durations. They are seen completed
+// TestPollingBacksOffForLongJobs polls jobs of unexpected durations. They are seen completed
 // soon, and the number of polls grows with the logarithm of the time, up to one poll per 20 seconds.
-func TestALongJobIsLookedAtLessAndLessOften(t *testing.T) {
+func TestPollingBacksOffForLongJobs(t *testing.T) {
 	t.Parallel()
 	for _, expected := range []time.Duration{0, time.Second, time.Minute} {
 		for _, takes := range []time.Duration{time.Millisecond, time.Second, time.Minute, 10 * time.Minute, 2 * time.Hour} {

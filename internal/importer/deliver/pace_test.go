@@ -57,7 +57,7 @@ func TestPace(t *testing.T) {
 	}
 }
 
-func TestLooks(t *testing.T) {
+func TestPollDelays(t *testing.T) {
 	t.Parallel()
 	for expected, want := range map[time.Duration][]float64{
 		0:                      {0, 0.25, 0.375, 0.5625},

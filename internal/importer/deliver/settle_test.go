@@ -53,9 +53,9 @@ func (a *answers) Errors(_ context.Context, job int64, _ string, skip int, use f
 func (*answers) Attach(context.Context, item.Content) (bool, error) { return false, nil }
 func (*answers) Classify(error) Fault                               { return Fault{} }
 
-// TestTheItemThatThePlatformNamesEndedTheJob uses a platform whose counts contradict the position in
+// TestAbortPositionOverridesCounts uses a platform whose counts contradict the position in
 // its fatal error.
-func TestTheItemThatThePlatformNamesEndedTheJob(t *testing.T) {
+func TestAbortPositionOverridesCounts(t *testing.T) {
 	t.Parallel()
 	const fatal = "Encountered an unexpected Exception while processing batch job. Last known JSON path: '$.indicator[%d]'"
 	at := func(n int) []attribute.Entry {
@@ -92,9 +92,9 @@ func deliver(t *testing.T, platform *answers, n int) (failed []item.Failure, cou
 	return failed, counts
 }
 
-// TestErrorsBehindACrowdCount lists thousands of errors of one item before the only error of another
+// TestErrorsAfterManyOthersAreCounted lists thousands of errors of one item before the only error of another
 // item and before the fatal error.
-func TestErrorsBehindACrowdCount(t *testing.T) {
+func TestErrorsAfterManyOthersAreCounted(t *testing.T) {
 	t.Parallel()
 	about := func(n int) attribute.Entry {
 		return attribute.Entry{Reason: fmt.Sprintf("Last known JSON path: '$.indicator[%d]'", n)}

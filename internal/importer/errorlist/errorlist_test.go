@@ -29,7 +29,7 @@ func scanned(text string) ([]string, error) {
 	}
 }
 
-func TestListsOfErrorsAreReadAlsoWhenTheyAreLessThanJSON(t *testing.T) {
+func TestScanLenientErrorLists(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
 		`[]`:                          nil,
@@ -63,7 +63,7 @@ func TestListsOfErrorsAreReadAlsoWhenTheyAreLessThanJSON(t *testing.T) {
 	}
 }
 
-func TestEntriesOfBothListsMeanTheSame(t *testing.T) {
+func TestParseEntriesOfBothLists(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("é", 1000)
 	for name, c := range map[string]struct {

@@ -126,7 +126,7 @@ func checkFile(t *testing.T, f *File, m *model) {
 	}
 }
 
-func TestFilesAreListsOfItems(t *testing.T) {
+func TestFileMatchesModel(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(60)) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -163,7 +163,7 @@ func TestFilesAreListsOfItems(t *testing.T) {
 	}
 }
 
-func TestFilesAreCutIntoPartsOfALimit(t *testing.T) {
+func TestSplitRespectsLimit(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(200)) {
 		random := rand.New(rand.NewPCG(seed, 2))
@@ -225,7 +225,7 @@ func FuzzPayloads(f *testing.F) {
 	})
 }
 
-func TestDamagedPayloadsAreRefused(t *testing.T) {
+func TestDecodeRejectsDamagedPayloads(t *testing.T) {
 	t.Parallel()
 	f, _ := randomFile(rand.New(rand.NewPCG(5, 3)), 6)
 	require.NotZero(t, f.Count())
@@ -237,7 +237,7 @@ func TestDamagedPayloadsAreRefused(t *testing.T) {
 	require.ErrorIs(t, new(File).Decode(nil), errPayload)
 }
 
-func TestReadersEndAtWhatDoesNotFit(t *testing.T) {
+func TestReaderStopsAtInvalidInput(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		text string

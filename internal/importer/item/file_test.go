@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAFileReservesWhatItNeeds(t *testing.T) {
+func TestReserveLimitsCapacityAndCopies(t *testing.T) {
 	t.Parallel()
 	text := make([]byte, 4<<20)
 	for name, size := range map[string]func(n int) int{

@@ -84,7 +84,7 @@ func TestOutcomesAddUp(t *testing.T) {
 	require.Equal(t, Counts{Succeeded: 2, Failed: 4, Unknown: 6}, a.Total(), "links are not items")
 }
 
-func TestReasonsAreFew(t *testing.T) {
+func TestExcludeCombinesFurtherReasons(t *testing.T) {
 	t.Parallel()
 	var total Totals
 	for n := range MaxReasons + 5 {

@@ -10,8 +10,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// TestSumsTellSequencesApart checks that similar sequences have different checksums.
-func TestSumsTellSequencesApart(t *testing.T) {
+// TestSumsOfDistinctSequencesDiffer checks that similar sequences have different checksums.
+func TestSumsOfDistinctSequencesDiffer(t *testing.T) {
 	t.Parallel()
 	g := func(json string, refs []string, listed ...string) *Encoded {
 		e := &Encoded{Section: Groups, JSON: []byte(json), Refs: refs}
@@ -95,7 +95,7 @@ func TestSumsHave64Bits(t *testing.T) {
 	}
 }
 
-func TestSumsDoNotDependOnHowItemsAreSent(t *testing.T) {
+func TestSumIgnoresDeliveryFields(t *testing.T) {
 	t.Parallel()
 	e := Encoded{Section: Groups, JSON: []byte(`{}`), Refs: []string{"x"}, Listed: []Listed{{End: End{"Host", "a"}}}}
 	var s Summer

@@ -46,9 +46,9 @@ func middle(t require.TestingT, seed uint64) (*memStore, *machine) {
 	return store, m
 }
 
-// TestEveryDamagedRecordIsTold damages and removes each record. Damage to the state makes the replay
+// TestEveryDamagedRecordIsReported damages and removes each record. Damage to the state makes the replay
 // fail. Damage to items, links or groups fails only the calls that read those.
-func TestEveryDamagedRecordIsTold(t *testing.T) {
+func TestEveryDamagedRecordIsReported(t *testing.T) {
 	t.Parallel()
 	damage := map[string]func(s *memStore, name string){
 		"is missing":                     func(s *memStore, name string) { delete(s.records, name) },
@@ -126,8 +126,8 @@ func TestEveryDamagedRecordIsTold(t *testing.T) {
 	assert.Greater(t, lists, 10)
 }
 
-// TestDamagedListsDoNotHideTheItems damages the parts of a record other than its items.
-func TestDamagedListsDoNotHideTheItems(t *testing.T) {
+// TestDamagedListsLeaveItemsReadable damages the parts of a record other than its items.
+func TestDamagedListsLeaveItemsReadable(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -148,7 +148,7 @@ func TestDamagedListsDoNotHideTheItems(t *testing.T) {
 	require.ErrorIs(t, j.Payload(t.Context(), j.state.Files[0], &into), ErrRecord)
 }
 
-func TestPayloadRefusesPiecesThatAreNotThere(t *testing.T) {
+func TestPayloadRejectsInvalidPieces(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -178,7 +178,7 @@ func TestPayloadRefusesPiecesThatAreNotThere(t *testing.T) {
 	require.NotErrorIs(t, j.Payload(t.Context(), &f, &into), ErrRecord)
 }
 
-func TestGroupsThatWereMovedButAreNone(t *testing.T) {
+func TestKnownRejectsDamagedGroups(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(data []byte) [][]byte{
 		"a byte is missing":      func(data []byte) [][]byte { return [][]byte{data[1:]} },
@@ -199,9 +199,9 @@ func TestGroupsThatWereMovedButAreNone(t *testing.T) {
 	}
 }
 
-// TestWhatIsLeftBelowIsIgnored adds records below the checkpoint, as left by a process that crashed
+// TestRecordsBelowCheckpointAreIgnored adds records below the checkpoint, as left by a process that crashed
 // while it removed them.
-func TestWhatIsLeftBelowIsIgnored(t *testing.T) {
+func TestRecordsBelowCheckpointAreIgnored(t *testing.T) {
 	t.Parallel()
 	store, m := middle(t, 4)
 	j := open(t, store.clone())
@@ -220,7 +220,7 @@ func TestWhatIsLeftBelowIsIgnored(t *testing.T) {
 	assert.Subset(t, append(before, j.slot), store.slots(), "records below the checkpoint are left")
 }
 
-func TestAGapIsDamage(t *testing.T) {
+func TestMissingSlotIsDamage(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -234,8 +234,8 @@ func TestAGapIsDamage(t *testing.T) {
 	require.Contains(t, store.records, name)
 }
 
-// TestTheFirstRecordBeginsAnImport opens journals that have no beginning.
-func TestTheFirstRecordBeginsAnImport(t *testing.T) {
+// TestOpenRequiresStartRecord opens journals that have no beginning.
+func TestOpenRequiresStartRecord(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	store.records[slotName(1)] = frame(`{"Slot":1,"Settled":{"File":1}}`)
@@ -247,7 +247,7 @@ func TestTheFirstRecordBeginsAnImport(t *testing.T) {
 	assert.Empty(t, j.state.Start.Run, "a process died before Begin")
 }
 
-func TestErrorsOfTheStoreAreNotDamage(t *testing.T) {
+func TestStoreErrorsAreNotDamage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, errorsOfTheStoreAreNotDamage)
 }

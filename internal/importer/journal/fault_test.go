@@ -26,9 +26,9 @@ func grow(t *testing.T, j *Journal, s *memStore) {
 	s.ops = nil
 }
 
-// TestAnErrorSaysThatTheRecordIsNotThere makes each operation of the store fail in turn. After a failed
+// TestFailedWriteLeavesNoRecord makes each operation of the store fail in turn. After a failed
 // Remove or Create, the record does not exist and can be appended again.
-func TestAnErrorSaysThatTheRecordIsNotThere(t *testing.T) {
+func TestFailedWriteLeavesNoRecord(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"remove", "create", "names"} {
 		t.Run(op, func(t *testing.T) {
@@ -71,9 +71,9 @@ func TestAnErrorSaysThatTheRecordIsNotThere(t *testing.T) {
 	}
 }
 
-// TestAStoreThatFailsForAMomentIsAskedAgain makes each kind of operation fail three times, then
+// TestStoreOperationsAreRetried makes each kind of operation fail three times, then
 // permanently.
-func TestAStoreThatFailsForAMomentIsAskedAgain(t *testing.T) {
+func TestStoreOperationsAreRetried(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"names", "read", "remove"} {
 		t.Run(op, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestAStoreThatFailsForAMomentIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestARecordThatIsMissingIsReadOnce(t *testing.T) {
+func TestMissingRecordIsNotRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -121,7 +121,7 @@ func TestARecordThatIsMissingIsReadOnce(t *testing.T) {
 	})
 }
 
-func TestARecordThatDoesNotFollowIsNotWritten(t *testing.T) {
+func TestOutOfOrderRecordIsNotWritten(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -143,8 +143,8 @@ func TestARecordThatDoesNotFollowIsNotWritten(t *testing.T) {
 	assert.Empty(t, open(t, store).state.Files)
 }
 
-// TestAContextThatEndsLeavesTheJournalUsable cancels the context after a record was created.
-func TestAContextThatEndsLeavesTheJournalUsable(t *testing.T) {
+// TestJournalIsUsableAfterCancel cancels the context after a record was created.
+func TestJournalIsUsableAfterCancel(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -161,8 +161,8 @@ func TestAContextThatEndsLeavesTheJournalUsable(t *testing.T) {
 	assert.Equal(t, int64(2), open(t, store).state.Made)
 }
 
-// TestAListThatHangsEnds uses a store whose Names blocks until the context ends.
-func TestAListThatHangsEnds(t *testing.T) {
+// TestHangingListTimesOut uses a store whose Names blocks until the context ends.
+func TestHangingListTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
@@ -180,8 +180,8 @@ func (hanging) Names(ctx context.Context) ([]string, error) {
 	return nil, ctx.Err()
 }
 
-// TestATakeoverDuringACheckpoint lets the owner remove records while another process reads them.
-func TestATakeoverDuringACheckpoint(t *testing.T) {
+// TestTakeoverDuringCheckpoint lets the owner remove records while another process reads them.
+func TestTakeoverDuringCheckpoint(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -200,9 +200,9 @@ func TestATakeoverDuringACheckpoint(t *testing.T) {
 	require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), ErrLost)
 }
 
-// TestATakeoverOfABusyJournal has an owner that writes a record after every third read of another
+// TestTakeoverOfBusyJournal has an owner that writes a record after every third read of another
 // process.
-func TestATakeoverOfABusyJournal(t *testing.T) {
+func TestTakeoverOfBusyJournal(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -224,8 +224,8 @@ func TestATakeoverOfABusyJournal(t *testing.T) {
 	require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), ErrLost)
 }
 
-// TestReplayKeepsNoItems counts the records that are in memory during each read.
-func TestReplayKeepsNoItems(t *testing.T) {
+// TestReplayHoldsFewRecordsInMemory counts the records that are in memory during each read.
+func TestReplayHoldsFewRecordsInMemory(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -264,8 +264,8 @@ func (w *watching) Read(ctx context.Context, name string) ([]byte, error) {
 	return text, err
 }
 
-// TestOpeningOftenLeavesFewRecords opens an import many times, as processes do that crash early.
-func TestOpeningOftenLeavesFewRecords(t *testing.T) {
+// TestRepeatedOpenLeavesFewRecords opens an import many times, as processes do that crash early.
+func TestRepeatedOpenLeavesFewRecords(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	begin(t, store)
@@ -275,8 +275,8 @@ func TestOpeningOftenLeavesFewRecords(t *testing.T) {
 	}
 }
 
-// TestRemovedRecordsAreTriedAgain makes Remove fail for a while.
-func TestRemovedRecordsAreTriedAgain(t *testing.T) {
+// TestFailedRemovalsAreRetried makes Remove fail for a while.
+func TestFailedRemovalsAreRetried(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -298,8 +298,8 @@ func TestRemovedRecordsAreTriedAgain(t *testing.T) {
 	assert.Equal(t, j.state.Totals, open(t, store).state.Totals)
 }
 
-// TestALostJournalRemovesNothing loses a journal that has records to remove.
-func TestALostJournalRemovesNothing(t *testing.T) {
+// TestLostJournalRemovesNothing loses a journal that has records to remove.
+func TestLostJournalRemovesNothing(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -320,7 +320,7 @@ func TestALostJournalRemovesNothing(t *testing.T) {
 	mustDo(t, next, added(&next.state, false, 1))
 }
 
-func TestTheEnd(t *testing.T) {
+func TestJournalEnd(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)

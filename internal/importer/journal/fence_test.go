@@ -137,9 +137,9 @@ func checkFenced(t *testing.T, store *memStore, msg string, ps ...*process) {
 	require.Equal(t, "today", j.state.Start.Run, msg)
 }
 
-// TestTwoProcesses interleaves two processes at every operation of their store: a is interrupted, then
+// TestTwoProcessesInterleaved interleaves two processes at every operation of their store: a is interrupted, then
 // b, then a runs to its end, then b.
-func TestTwoProcesses(t *testing.T) {
+func TestTwoProcessesInterleaved(t *testing.T) {
 	t.Parallel()
 	prepare := func() *memStore {
 		store := newStore()
@@ -173,8 +173,8 @@ func TestTwoProcesses(t *testing.T) {
 	assert.Greater(t, lost, total/sparse())
 }
 
-// TestTwoProcessesAtRandom switches between two processes at random, starting with an empty store.
-func TestTwoProcessesAtRandom(t *testing.T) {
+// TestTwoProcessesInterleavedAtRandom switches between two processes at random, starting with an empty store.
+func TestTwoProcessesInterleavedAtRandom(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(60)) {
 		rnd := rand.New(rand.NewPCG(seed, 3))

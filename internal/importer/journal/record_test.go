@@ -37,7 +37,7 @@ func sample(t testing.TB) (text []byte, raw [][]byte) {
 	return slices.Concat(parts...), raw
 }
 
-func TestARecordIsReadAsItWasWritten(t *testing.T) {
+func TestRecordRoundTrip(t *testing.T) {
 	t.Parallel()
 	text, raw := sample(t)
 	h, got, err := decode(7, text)
@@ -49,8 +49,8 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	require.ErrorIs(t, err, errPlace)
 }
 
-// TestEveryChangedByteIsNoticed changes each byte of a record and truncates the record at each byte.
-func TestEveryChangedByteIsNoticed(t *testing.T) {
+// TestEveryChangedByteIsDetected changes each byte of a record and truncates the record at each byte.
+func TestEveryChangedByteIsDetected(t *testing.T) {
 	t.Parallel()
 	text, raw := sample(t)
 	begin := len(text)

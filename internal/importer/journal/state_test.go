@@ -20,10 +20,10 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// TestTheStateIsAFoldOfTheRecords compares three states of a random import with the model: the state
+// TestStateMatchesModel compares three states of a random import with the model: the state
 // of a journal with random checkpoints, moves and failed removals; the state of a process that opens
 // that journal; and a state without a journal.
-func TestTheStateIsAFoldOfTheRecords(t *testing.T) {
+func TestStateMatchesModel(t *testing.T) {
 	t.Parallel()
 	for seed := range scaletest.N(uint64(30)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -172,8 +172,8 @@ func TestLongImportsKeepFewRecords(t *testing.T) {
 	})
 }
 
-// TestManyLinksAndGroupsMoveToRecords adds more links and groups than fit in memory.
-func TestManyLinksAndGroupsMoveToRecords(t *testing.T) {
+// TestManyLinksAndGroupsAreMovedToRecords adds more links and groups than fit in memory.
+func TestManyLinksAndGroupsAreMovedToRecords(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -267,8 +267,8 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// TestTheWatermarkWaitsForTheLinksOfAnItem has a failed link in a file after an unsettled file.
-func TestTheWatermarkWaitsForTheLinksOfAnItem(t *testing.T) {
+// TestWatermarkWaitsForLinksOfItem has a failed link in a file after an unsettled file.
+func TestWatermarkWaitsForLinksOfItem(t *testing.T) {
 	t.Parallel()
 	var s State
 	s.apply(0, &record{Start: &testStart})
@@ -290,8 +290,8 @@ func TestTheWatermarkWaitsForTheLinksOfAnItem(t *testing.T) {
 	assert.Equal(t, Watermark{Seq: 30, Failed: 1}, s.Marks.Watermark)
 }
 
-// TestALinkThatIsNowhereIsNotReleased releases indexes that are in no chunk.
-func TestALinkThatIsNowhereIsNotReleased(t *testing.T) {
+// TestReleaseIgnoresUnknownLinks releases indexes that are in no chunk.
+func TestReleaseIgnoresUnknownLinks(t *testing.T) {
 	t.Parallel()
 	links := func() []*linkChunk { return []*linkChunk{{From: 10, To: 20, Count: 10}, {From: 30, To: 40, Count: 10}} }
 	s := State{Links: links()}
@@ -301,15 +301,15 @@ func TestALinkThatIsNowhereIsNotReleased(t *testing.T) {
 	require.True(t, s.Links[0].Released.has(10) && s.Links[1].Released.has(39))
 }
 
-func TestMergedMarksKeepWhatCannotBePassed(t *testing.T) {
+func TestMergeKeepsUnsettledMarks(t *testing.T) {
 	t.Parallel()
 	m := Marks{Open: []mark{{To: 10, Low: 5, Failed: 1}, {To: 20, Low: 15, Unknown: 2}, {To: 30, File: 3, Low: 25}}}
 	m.merge()
 	require.Equal(t, []mark{{To: 20, Low: 5, Failed: 1, Unknown: 2}, {To: 30, File: 3, Low: 25}}, m.Open)
 }
 
-// TestAJournalWithoutAStore compares the state of a journal that is not stored with the model.
-func TestAJournalWithoutAStore(t *testing.T) {
+// TestJournalWithoutStore compares the state of a journal that is not stored with the model.
+func TestJournalWithoutStore(t *testing.T) {
 	t.Parallel()
 	m, j := newMachine(3), New(testStart)
 	assert.False(t, j.Kept())
@@ -331,8 +331,8 @@ func TestAJournalWithoutAStore(t *testing.T) {
 	j.View(func(s *State) { assert.Equal(t, &End{Remember: true}, s.End) })
 }
 
-// TestManyGoroutines lets deliveries write while other goroutines read the state.
-func TestManyGoroutines(t *testing.T) {
+// TestJournalConcurrency lets deliveries write while other goroutines read the state.
+func TestJournalConcurrency(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -364,8 +364,8 @@ func TestManyGoroutines(t *testing.T) {
 	assert.Equal(t, text(t, &j.state), text(t, &open(t, store).state))
 }
 
-// TestAContextThatEndsWhileAnotherWrites cancels calls that wait for the lock of the journal.
-func TestAContextThatEndsWhileAnotherWrites(t *testing.T) {
+// TestContextEndsWhileWaitingForLock cancels calls that wait for the lock of the journal.
+func TestContextEndsWhileWaitingForLock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()

@@ -17,10 +17,10 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
-// TestAnErrorOfTheStore makes operations of the store fail at random and lets records arrive late.
+// TestRandomStoreErrors makes operations of the store fail at random and lets records arrive late.
 // After an error the journal either continues or is broken. The next process finds all applied records
 // and at most one more.
-func TestAnErrorOfTheStore(t *testing.T) {
+func TestRandomStoreErrors(t *testing.T) {
 	t.Parallel()
 	broken, repeated, there := 0, 0, 0
 	seeds := scaletest.Size(40)
@@ -99,9 +99,9 @@ func TestAnErrorOfTheStore(t *testing.T) {
 	}
 }
 
-// TestARecordThatArrivesAfterItWasGivenUp lets a late record arrive after, or before, the next record
+// TestRecordArrivesAfterCanceledCreate lets a late record arrive after, or before, the next record
 // of its slot.
-func TestARecordThatArrivesAfterItWasGivenUp(t *testing.T) {
+func TestRecordArrivesAfterCanceledCreate(t *testing.T) {
 	t.Parallel()
 	prepare := func() (*memStore, *Journal) {
 		store := newStore()
@@ -170,8 +170,8 @@ func TestARecordThatArrivesAfterItWasGivenUp(t *testing.T) {
 	})
 }
 
-// TestASlotThatWasRemoved lets a process write to a slot that another process has used and removed.
-func TestASlotThatWasRemoved(t *testing.T) {
+// TestWriteToRemovedSlotLosesJournal lets a process write to a slot that another process has used and removed.
+func TestWriteToRemovedSlotLosesJournal(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -199,7 +199,7 @@ func (s busyStore) Names(ctx context.Context) ([]string, error) {
 	return names, errors.Join(err, do(ctx, s.other, added(&s.other.state, false, 1)))
 }
 
-func TestATakeoverEndsWhenTheOwnerIsTooBusy(t *testing.T) {
+func TestTakeoverGivesUpIfOwnerIsBusy(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
@@ -265,9 +265,9 @@ func sparse() int {
 	return 1
 }
 
-// TestADiskThatFails makes each operation of a file system fail, with and without effect, or crashes
+// TestDiskFaultAtEachOperation makes each operation of a file system fail, with and without effect, or crashes
 // the process or the machine at the operation.
-func TestADiskThatFails(t *testing.T) {
+func TestDiskFaultAtEachOperation(t *testing.T) {
 	t.Parallel()
 	todo := func() []*record { // each list is for one import
 		m, list := newMachine(5), []*record{{Start: &testStart}}

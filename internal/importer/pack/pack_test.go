@@ -68,7 +68,7 @@ func bodies(records []*journal.Added) (texts []string) {
 	return texts
 }
 
-func TestWhereReferencesGo(t *testing.T) {
+func TestReferencePlacement(t *testing.T) {
 	t.Parallel()
 	add := func(items ...*item.Encoded) (steps []step) {
 		for _, e := range items {
@@ -162,7 +162,7 @@ func short(c contents) string {
 	return "{" + strings.Join(all, ",") + "}"
 }
 
-func TestContentsStandAtTheirGroups(t *testing.T) {
+func TestContentPositions(t *testing.T) {
 	t.Parallel()
 	p := New(nil)
 	p.Open(new(item.File), 1)
@@ -181,7 +181,7 @@ func TestContentsStandAtTheirGroups(t *testing.T) {
 	require.Empty(t, p.Close().Contents, "the content is in the first file")
 }
 
-func TestALinkHasTheTypeOfAnIndicator(t *testing.T) {
+func TestLinkTypeIsOnlySetForIndicators(t *testing.T) {
 	t.Parallel()
 	p := New(nil)
 	p.Keep = true
@@ -197,8 +197,8 @@ func TestALinkHasTheTypeOfAnIndicator(t *testing.T) {
 	require.ElementsMatch(t, []string{`{"ref_1":"x1","ref_2":"x9"}`, `{"type_1":"Host","ref_1":"h","ref_2":"x9"}`}, links)
 }
 
-// TestWhatIsNotTakenStays makes Release fail in the middle and then continues.
-func TestWhatIsNotTakenStays(t *testing.T) {
+// TestFailedReleaseKeepsRemainingLinks makes Release fail in the middle and then continues.
+func TestFailedReleaseKeepsRemainingLinks(t *testing.T) {
 	t.Parallel()
 	p := New(nil)
 	p.Keep = true
@@ -249,9 +249,9 @@ func TestWhatIsNotTakenStays(t *testing.T) {
 	require.Zero(t, counts)
 }
 
-// TestSizesAreThoseOfTheLargestReferences checks the sizes of items whose references all take their
+// TestSizeAssumesLargestReferences checks the sizes of items whose references all take their
 // maximum size.
-func TestSizesAreThoseOfTheLargestReferences(t *testing.T) {
+func TestSizeAssumesLargestReferences(t *testing.T) {
 	t.Parallel()
 	long := "x" + strings.Repeat("long", 50)
 	for name, c := range map[string]struct {
@@ -281,9 +281,9 @@ func TestSizesAreThoseOfTheLargestReferences(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBePutAsideIsAnError exhausts the memory for deferred links when no temporary file can
+// TestUnstorableLinkIsAnError exhausts the memory for deferred links when no temporary file can
 // be created.
-func TestWhatCannotBePutAsideIsAnError(t *testing.T) {
+func TestUnstorableLinkIsAnError(t *testing.T) {
 	large := strings.Repeat("x", 300<<10)
 	good, bad := t.TempDir(), t.TempDir()+"/nowhere"
 	fill := func(p *Packer) (err error) {
@@ -325,9 +325,9 @@ func TestWhatCannotBePutAsideIsAnError(t *testing.T) {
 	require.Empty(t, p.Close().Links, "the link was not added")
 }
 
-// TestTemporaryFilesThatOthersChangeAreAnError puts a malformed link into the sorter of deferred
+// TestMalformedHeldLinkIsAnError puts a malformed link into the sorter of deferred
 // links.
-func TestTemporaryFilesThatOthersChangeAreAnError(t *testing.T) {
+func TestMalformedHeldLinkIsAnError(t *testing.T) {
 	t.Parallel()
 	p := New(nil)
 	require.NoError(t, p.Associate(0, associate("h", "x1")))

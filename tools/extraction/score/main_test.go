@@ -13,7 +13,7 @@ import (
 )
 
 // The scores are at most slightly below those in docs/extraction.md.
-func TestTheScoresHold(t *testing.T) {
+func TestScoresAreNotBelowDocumented(t *testing.T) {
 	for _, tc := range []struct {
 		set, part string
 		f1        float64

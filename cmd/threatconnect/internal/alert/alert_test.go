@@ -115,7 +115,7 @@ func TestSample(t *testing.T) {
 	assert.Contains(t, r.stderr, "test server in this process")
 }
 
-func TestAlertIsStoredAsSuspiciousInItsOwner(t *testing.T) {
+func TestAlertStoresIndicatorsAndEvent(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	before := len(srv.Indicators("Example Source"))
@@ -154,7 +154,7 @@ func TestAlertIsStoredAsSuspiciousInItsOwner(t *testing.T) {
 	}
 }
 
-func TestAlertThatIsSentAgainChangesNothing(t *testing.T) {
+func TestRepeatedAlertChangesNothing(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	decided(t, env, sampleAlert, "--tag", "Beacon")
@@ -180,7 +180,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 	assert.Contains(t, run(t, env, sampleAlert, owner("--dry-run")...).stdout, "Dry run: nothing was stored")
 }
 
-func TestInstancesOfAllKinds(t *testing.T) {
+func TestAlertWithEveryOddity(t *testing.T) {
 	t.Parallel()
 	for odd := threatconnecttest.Oddity(1); odd < threatconnecttest.OddityAll; odd <<= 1 {
 		srv, env := newInstance(t)
@@ -236,7 +236,7 @@ func TestFailOnError(t *testing.T) {
 	assert.Nil(t, out.Event)
 }
 
-func TestWrongInput(t *testing.T) {
+func TestInvalidAlertsAndFlags(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.AttributeType{Name: "Short", MaxLength: 499}))
@@ -339,7 +339,7 @@ func TestLog(t *testing.T) {
 }
 
 // An alert cannot send control sequences to the terminal or change the direction of text.
-func TestReportIsSafeOnTerminals(t *testing.T) {
+func TestReportEscapesControlCharacters(t *testing.T) {
 	t.Parallel()
 	_, env := newInstance(t)
 	r := run(t, env, `{"id":"1","title":"a\u001b[31mb","indicators":["\u202e\u001b[2Jx"]}`, owner()...)
@@ -359,7 +359,7 @@ func TestReportFits80Columns(t *testing.T) {
 	}
 }
 
-func TestInterruptEndsTheWaitForAnAlert(t *testing.T) {
+func TestInterruptWhileReadingAlert(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	interrupt := errors.New("interrupt signal received")

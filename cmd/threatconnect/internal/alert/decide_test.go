@@ -62,7 +62,7 @@ func TestInactiveIndicators(t *testing.T) {
 	assert.Nil(t, r.Indicators[0].Rating)
 }
 
-func TestTypesOfCandidates(t *testing.T) {
+func TestCandidateTypes(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		typ, value string
@@ -96,14 +96,14 @@ func TestTypesOfCandidates(t *testing.T) {
 }
 
 // A value of a type that the instance does not have is refused, but the alert does not fail.
-func TestTypesThatTheInstanceDoesNotHave(t *testing.T) {
+func TestUnknownIndicatorTypesAreRejected(t *testing.T) {
 	t.Parallel()
 	_, env := newInstance(t)
 	r := decided(t, env, `{"indicators":[{"type":"CVE","value":"CVE-2020-0001"},{"type":"nonsense","value":"x"},"203.0.113.42"]}`)
 	assert.Equal(t, map[string]string{"CVE-2020-0001": refuse, "x": refuse, "203.0.113.42": store}, decisions(r))
 }
 
-func TestAlertWhoseValuesCannotBeLookedUpIsUndecided(t *testing.T) {
+func TestFailedLookupsStoreNothing(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstanceBehind(t, func(r *http.Request) int {
 		if strings.Contains(r.URL.Path, "/indicators/") {

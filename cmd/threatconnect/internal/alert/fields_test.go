@@ -75,7 +75,7 @@ func TestName(t *testing.T) {
 }
 
 // Events of alerts with different IDs have different names, and so do names without a title.
-func TestThreatAlertsAreKeptApart(t *testing.T) {
+func TestThreatAlertIDsHaveDistinctEventNames(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	const odd = "()…, \u00a0\t\x00\xff\u202eé#a0"
@@ -123,7 +123,7 @@ func TestThreatAlertsAreKeptApart(t *testing.T) {
 }
 
 // The client accepts the name of an event, also in a filter, whatever characters are in the title and the ID.
-func TestNamesCanHoldAnyCharacter(t *testing.T) {
+func TestEventNamesAreValidForAnyCharacter(t *testing.T) {
 	t.Parallel()
 	const some = 8 // characters that fit into an ID without truncation
 	for first := rune(0); first <= unicode.MaxRune; first += some {

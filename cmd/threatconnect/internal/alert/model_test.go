@@ -129,7 +129,7 @@ func randomAlert(random *rand.Rand, n int, forbidden, inTitle string) (body stri
 // the alert, and concurrent processes that die at random. Each alert is delivered several times. If a delivery
 // succeeds, the users have been notified of the reason. Each repeated notification follows a warning in the log that
 // the outcome of an earlier one is unknown.
-func TestThreatAlertsNotify(t *testing.T) {
+func TestThreatAcceptedAlertsAlwaysNotify(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	alerts, repeated := 0, 0

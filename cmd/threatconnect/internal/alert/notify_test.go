@@ -32,7 +32,7 @@ import (
 )
 
 // The users are notified exactly once even if one kind of request always fails.
-func TestNotificationInSpiteOfErrors(t *testing.T) {
+func TestNotificationSentOnceDespiteErrors(t *testing.T) {
 	t.Parallel()
 	blocked := func(method string, parts ...string) func(*http.Request) bool {
 		return func(r *http.Request) bool {
@@ -84,7 +84,7 @@ func TestNotificationInSpiteOfErrors(t *testing.T) {
 	}
 }
 
-func TestNotificationOfRefusedValues(t *testing.T) {
+func TestNotificationListsRejectedValues(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -117,7 +117,7 @@ func TestNotificationOfRefusedValues(t *testing.T) {
 	}
 }
 
-func TestNotificationOfLongValues(t *testing.T) {
+func TestNotificationTruncatesLongLists(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	var urls []string
@@ -130,7 +130,7 @@ func TestNotificationOfLongValues(t *testing.T) {
 	assert.Regexp(t, `\n- and \d+ more\n$`, srv.Notifications()[0].Message)
 }
 
-func TestRefusedNotification(t *testing.T) {
+func TestFailedNotificationIsSentByNextRun(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/notifications", Status: 400, Body: "no"}))
@@ -181,7 +181,7 @@ func TestNotificationFlags(t *testing.T) {
 
 // Notifications contain text of the alert only as Markdown code. It cannot make a link, image, mention, heading, HTML
 // or second line, and contains nothing that is invisible or changes the direction of text.
-func TestThreatNotificationsAreInert(t *testing.T) {
+func TestThreatNotificationsNeutralizeAlertText(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	inCode := regexp.MustCompile("`[^`\n]+`")
@@ -244,7 +244,7 @@ func TestHostileTitlesDoNotPreventNotifications(t *testing.T) {
 	}
 }
 
-func TestFailedSearchForTheEventIsNoEvent(t *testing.T) {
+func TestEventSearchErrorFailsAlert(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: http.MethodGet, Route: "/v2/groups/{type}", Status: http.StatusForbidden, Times: -1}))
@@ -273,7 +273,7 @@ func TestAlertsWithLongIDs(t *testing.T) {
 	assert.Len(t, srv.Notifications(), 3)
 }
 
-func TestAlertWithTheNameOfAnother(t *testing.T) {
+func TestAlertsWithSameIDAndTitle(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	const genuine = `{"id":"SOC-1001","title":"Alert","src_ip":"203.0.113.42","note":"the real one"}`
@@ -299,7 +299,7 @@ func TestAlertWithTheNameOfAnother(t *testing.T) {
 }
 
 // An alert that failed in part is completed when it is sent again, without a second notification.
-func TestAlertThatFailedInPart(t *testing.T) {
+func TestRepeatedAlertCompletesPartialFailure(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: "POST", Route: "/v2/indicators/{type}", Skip: 1, Status: 500, Body: "no"}))
@@ -322,7 +322,7 @@ func TestAlertThatFailedInPart(t *testing.T) {
 }
 
 // The notification lists values that could not be looked up, because there is only one notification.
-func TestNotificationOfFailedLookUps(t *testing.T) {
+func TestNotificationListsFailedLookups(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstanceBehind(t, func(r *http.Request) int {
 		if strings.Contains(r.URL.Path, "/hosts/cdn.updates.example") && r.Method == http.MethodGet {

@@ -142,7 +142,7 @@ func TestWebhookDuringAnOutage(t *testing.T) {
 	assert.NotContains(t, w.Body.String(), "203.0.113.42")
 }
 
-func TestWebhookWithValuesThatAreRefused(t *testing.T) {
+func TestWebhookSkipsRejectedValues(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"a_b.example", "x.stix2", "1.3.4b1", "OpenSSH_6.4p1", "x@t6.php"} {
 		t.Run(value, func(t *testing.T) {
@@ -265,7 +265,7 @@ func (l *listener) send(t *testing.T, client *http.Client) int {
 	return resp.StatusCode
 }
 
-func TestListenEndsAfterReceivedAlerts(t *testing.T) {
+func TestListenShutdownFinishesReceivedAlerts(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	env["ALERT_USER"], env["ALERT_PASSWORD"] = "siem", "s3cr3t"

@@ -28,7 +28,7 @@ import (
 )
 
 // A web page cannot send alerts, neither from its own origin nor by DNS rebinding, and also with --no-auth.
-func TestThreatListenerRefusesForeignOrigins(t *testing.T) {
+func TestThreatListenerRejectsForeignOrigins(t *testing.T) {
 	t.Parallel()
 	const rebound = "attacker.example:8080"
 	for name, tc := range map[string]struct {
@@ -79,7 +79,7 @@ func TestThreatListenerRefusesForeignOrigins(t *testing.T) {
 var madeUp = regexp.MustCompile(`Senders need the user name (\S+) and the password (\S+)\. `)
 
 // A listener requires a password, also on loopback, unless --no-auth is set.
-func TestThreatListenerHasAPassword(t *testing.T) {
+func TestThreatListenerRequiresPassword(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	status := func(l *listener, user, password string) int {
@@ -133,7 +133,7 @@ func TestThreatListenerHasAPassword(t *testing.T) {
 	assert.Contains(t, l.stderr.String(), "in clear text: set --tls-cert")
 }
 
-func TestWrongPasswordSettings(t *testing.T) {
+func TestInvalidPasswordSettings(t *testing.T) {
 	t.Parallel()
 	_, instance := newInstance(t)
 	dir := t.TempDir()
@@ -195,7 +195,7 @@ func (c *distant) RemoteAddr() net.Addr { return c.from }
 
 // 200 connections from one address that send headers or bodies slowly, with the right password, do not delay alerts
 // from another address. Those above maxConnections are closed at once, and the others after readTimeout.
-func TestThreatSlowSendersKeepNobodyOut(t *testing.T) {
+func TestThreatSlowSendersDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	require.NoError(t, fillSample(srv))
@@ -268,7 +268,7 @@ func TestThreatSlowSendersKeepNobodyOut(t *testing.T) {
 }
 
 // A wrong password is refused at once, before the body has arrived.
-func TestWrongPasswordsAreRefusedBeforeTheBody(t *testing.T) {
+func TestWrongPasswordIsRejectedBeforeBody(t *testing.T) {
 	t.Parallel()
 	h, _ := newTestWebhook(t, io.Discard, func(*config) {})
 	r := newRequest(t, "")
@@ -292,7 +292,7 @@ func logged(log *buffer) (lines, requests int) {
 }
 
 // The log counts each refused request, in one line per address and minute. Repeated wrong passwords are delayed.
-func TestThreatListenerLogsRefusals(t *testing.T) {
+func TestThreatListenerLogsRejectedRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := &buffer{}
@@ -375,7 +375,7 @@ func TestThreatListenerLogsRefusals(t *testing.T) {
 }
 
 // When the listener ends, it logs the refused requests that are not in the log yet.
-func TestRefusalsAreLoggedAtTheEnd(t *testing.T) {
+func TestRejectedRequestsAreLoggedAtShutdown(t *testing.T) {
 	t.Parallel()
 	_, env := newInstance(t)
 	l := startListener(t, env)
@@ -388,7 +388,7 @@ func TestRefusalsAreLoggedAtTheEnd(t *testing.T) {
 }
 
 // With --no-auth, a response does not reveal what the instance knows.
-func TestThreatListenerKeepsDetails(t *testing.T) {
+func TestThreatOpenListenerHidesResults(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
 		"known": `{"id":"1","src_ip":"203.0.113.42"}`, "unknown": `{"id":"2","src_ip":"198.51.100.1"}`,

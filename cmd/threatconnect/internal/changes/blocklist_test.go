@@ -24,7 +24,7 @@ func listArgs(i *instance) []string {
 	return []string{"--format", "blocklist", "--output", i.path("list"), "--state", i.path("state"), "--allow-reserved", "--max-share", "1"}
 }
 
-func TestBlockListStaysComplete(t *testing.T) {
+func TestBlocklistFileHasAllIndicators(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	list := func(args ...string) string {
@@ -56,7 +56,7 @@ func TestBlockListStaysComplete(t *testing.T) {
 	assert.Equal(t, want, list("--reset"))
 }
 
-func TestBlockListOnStandardOutputHasChanges(t *testing.T) {
+func TestBlocklistOnStdoutHasChangesOnly(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	args := []string{"--format", "blocklist", "--state", i.path("state"), "--allow-reserved"}
@@ -67,7 +67,7 @@ func TestBlockListOnStandardOutputHasChanges(t *testing.T) {
 	assert.Equal(t, "# removed: a.example\nb.example\n", run(t, i.env, args...).stdout)
 }
 
-func TestOldBlockListThatCannotBeUsed(t *testing.T) {
+func TestUnusableOldBlocklist(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(t *testing.T, path string)
@@ -226,7 +226,7 @@ func TestThreatBlockListRemovalsAreLimited(t *testing.T) {
 }
 
 // The share that the error suggests is sufficient, at most 0.01 too high, and has at most two decimals.
-func TestBlocklistShareOfShortList(t *testing.T) {
+func TestShareOfShortList(t *testing.T) {
 	t.Parallel()
 	for lines := 1; lines <= 30; lines++ {
 		for gone := 1; gone <= lines; gone++ {

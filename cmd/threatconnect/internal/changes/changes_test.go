@@ -38,7 +38,7 @@ func TestSample(t *testing.T) {
 	assert.Contains(t, r.stderr, "2 changed, 1 deleted, 1 withdrawn, up to 2")
 }
 
-func TestRunsContinueFromTheState(t *testing.T) {
+func TestRunContinuesFromState(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	i.add(t, "Host", "old.example", 3, 48*time.Hour)
@@ -75,7 +75,7 @@ func TestOwnersHaveTheirOwnCursors(t *testing.T) {
 	assert.Equal(t, []string{"changed c.example"}, i.changes(t, both...))
 }
 
-func TestSelectionWithdrawsIndicators(t *testing.T) {
+func TestDeselectedIndicatorsAreWithdrawn(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	i.add(t, "Host", "falling.example", 4, time.Hour)
@@ -96,7 +96,7 @@ func TestSelectionWithdrawsIndicators(t *testing.T) {
 	assert.ElementsMatch(t, []string{"withdrawn falling.example", "withdrawn off.example", "changed rising.example"}, i.changes(t, selected...))
 }
 
-func TestJSONHasListsAndNoNull(t *testing.T) {
+func TestJSONLinesHaveEmptyListsNotNull(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	i.add(t, "Host", "one.example", 3, time.Hour)
@@ -110,7 +110,7 @@ func TestJSONHasListsAndNoNull(t *testing.T) {
 	assert.Contains(t, string(b), `"tags":[],"dateAdded":"`)
 }
 
-func TestCSVForPrograms(t *testing.T) {
+func TestRawCSVKeepsFormulas(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	i.add(t, "Mutex", "=1+1", 3, time.Hour)
@@ -119,7 +119,7 @@ func TestCSVForPrograms(t *testing.T) {
 }
 
 // After a failure, the output and the state are as before, and the next run reads the same changes.
-func TestFailuresLeaveOutputAndState(t *testing.T) {
+func TestFailedRunKeepsOutputAndState(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{formatCSV, formatJSONLines, formatBlocklist} {
 		t.Run(format, func(t *testing.T) {
@@ -168,7 +168,7 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
 
-func TestStateStaysIfOutputFails(t *testing.T) {
+func TestStateUnchangedIfStdoutFails(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{formatCSV, formatJSONLines, formatBlocklist} {
 		i := newInstance(t)
@@ -185,7 +185,7 @@ func TestStateStaysIfOutputFails(t *testing.T) {
 	}
 }
 
-func TestReadsEveryKindOfInstance(t *testing.T) {
+func TestChangesWithEveryOddity(t *testing.T) {
 	t.Parallel()
 	for odd := threatconnecttest.Oddity(1); odd < threatconnecttest.OddityAll; odd <<= 1 {
 		i := newInstance(t)
@@ -201,7 +201,7 @@ func TestReadsEveryKindOfInstance(t *testing.T) {
 	}
 }
 
-func TestRefusedCommandLines(t *testing.T) {
+func TestInvalidChangesArguments(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	require.NoError(t, os.Symlink("real", i.path("link")))
@@ -271,7 +271,7 @@ func TestMissingAPIPath(t *testing.T) {
 	}
 }
 
-func TestHostsThatCannotBeReachedFailSoon(t *testing.T) {
+func TestUnreachableHostFailsQuickly(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")

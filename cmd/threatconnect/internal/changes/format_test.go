@@ -15,7 +15,7 @@ import (
 )
 
 // No cell begins with a formula, whichever separator a spreadsheet uses, and whether or not it interprets quotes.
-func TestThreatSpreadsheetsGetNoFormulas(t *testing.T) {
+func TestThreatCSVCellsAreNotFormulas(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	alphabet := []rune("=+-@＝＋－＠;,|\t\r\n\"' a1")

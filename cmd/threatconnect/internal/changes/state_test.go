@@ -42,7 +42,7 @@ func TestStateInTheDataStore(t *testing.T) {
 	assert.Contains(t, r.stderr, "--state "+state+".Example+Source: the record in the DataStore is not a state")
 }
 
-func TestStateThatCannotBeUsed(t *testing.T) {
+func TestUnusableChangesState(t *testing.T) {
 	t.Parallel()
 	succeed := func(i *instance, args ...string) error {
 		if r := run(t, i.env, append([]string{"--state", i.path("state")}, args...)...); r.code != cli.Success {
@@ -148,7 +148,7 @@ func TestConcurrentResets(t *testing.T) {
 	}
 }
 
-func TestLogOfRuns(t *testing.T) {
+func TestRunLog(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	i.add(t, "Host", "one.example", 3, time.Hour)

@@ -38,7 +38,7 @@ func TestExplain(t *testing.T) {
 }
 
 // Explanations of errors contain no Go identifiers.
-func TestExplainHasNoGoNames(t *testing.T) {
+func TestExplainOmitsGoNames(t *testing.T) {
 	t.Parallel()
 	goNames := regexp.MustCompile(`client\.|DataStore\.|TokenFunc|threatconnect\.|ioc\.|feeds\.|threatconnect: |Err[A-Z]|With[A-Z]|\b[A-Z][a-z]+(Config|Options|Error)`)
 	invalid := func(fix string) error {
@@ -67,7 +67,7 @@ func TestExplainHasNoGoNames(t *testing.T) {
 	}
 }
 
-func TestExplainSaysWhatToDoAboutAHostThatCannotBeReached(t *testing.T) {
+func TestExplainUnreachableHost(t *testing.T) {
 	t.Parallel()
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	assert.Equal(t, "GET /v2/owners: dial tcp: connection refused; check the host and the port of TC_BASE_URL, and the proxy",

@@ -41,7 +41,7 @@ func instance(t *testing.T, vars map[string]string, args ...string) *Instance {
 	return i
 }
 
-func TestInstanceComesFromTheEnvironmentAndFlagsWin(t *testing.T) {
+func TestInstanceFlagsOverrideEnvironment(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{"TC_BASE_URL": "https://a.example/api", "TC_ACCESS_ID": "1", "TC_SECRET_KEY": "s"}
 	for want, i := range map[Instance]*Instance{
@@ -152,7 +152,7 @@ func TestCheckOwners(t *testing.T) {
 }
 
 // CheckOwners fails within 15 seconds if the instance cannot be reached, and says what to check.
-func TestCheckOwnersOfAnInstanceThatCannotBeReached(t *testing.T) {
+func TestCheckOwnersOfUnreachableInstance(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer func(*http.Request) (*http.Response, error)
@@ -236,7 +236,7 @@ func TestCheckOwnersWithAWrongClock(t *testing.T) {
 }
 
 // The key and the token can be in files. If a flag gives the key, the file is not read.
-func TestSecretsOfFiles(t *testing.T) {
+func TestSecretsFromFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, content string) string {

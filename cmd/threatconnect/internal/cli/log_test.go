@@ -81,7 +81,7 @@ func TestLogWithoutFileGoesToStandardError(t *testing.T) {
 	require.NoError(t, file.Close())
 }
 
-func TestLostRecordsAreReported(t *testing.T) {
+func TestLogCloseReportsLostRecords(t *testing.T) {
 	t.Parallel()
 	l := &Log{Dir: t.TempDir()}
 	log, file, err := l.Open(io.Discard)

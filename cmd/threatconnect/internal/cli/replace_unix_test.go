@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestThreatLogsAndMessagesFollowNoLinks(t *testing.T) {
+func TestThreatLogsAndMessagesRejectLinks(t *testing.T) {
 	t.Parallel()
 	const before = "of somebody else\n"
 	for name, write := range map[string]func(dir string) error{

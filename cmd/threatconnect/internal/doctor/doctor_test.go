@@ -186,7 +186,7 @@ func requireUntouched(t *testing.T, srv *threatconnecttest.Server) {
 	}
 }
 
-func TestThreatReportsHaveNoValues(t *testing.T) {
+func TestThreatReportsContainNoValues(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Hushed Owner", Type: "Source"},
@@ -383,7 +383,7 @@ func TestUnreliableInstance(t *testing.T) {
 	}
 }
 
-func TestWrongCommandLines(t *testing.T) {
+func TestInvalidCommandLines(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	base := serve(t, srv)

@@ -71,8 +71,8 @@ func TestAllOdditiesAtOnce(t *testing.T) {
 	}
 }
 
-// TestOdditiesWithoutWriting requires that only oddities that need writes are unclear without --write.
-func TestOdditiesWithoutWriting(t *testing.T) {
+// TestOdditiesInReadOnlyMode requires that only oddities that need writes are unclear without --write.
+func TestOdditiesInReadOnlyMode(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	fill(t, srv)

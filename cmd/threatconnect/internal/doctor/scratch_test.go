@@ -95,7 +95,7 @@ func TestLeftovers(t *testing.T) {
 }
 
 // The doctor reports an item that still exists after a confirmed deletion.
-func TestUntrueDeletion(t *testing.T) {
+func TestFalselyConfirmedDeletion(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	fill(t, srv)

@@ -132,7 +132,7 @@ func TestJSON(t *testing.T) {
 	assert.NotContains(t, stdout, "file", "standard input has no name")
 }
 
-func TestUnreadableTexts(t *testing.T) {
+func TestUnreadableInputs(t *testing.T) {
 	t.Parallel()
 	good := write(t, "good.txt", report)
 	utf16 := write(t, "utf16.txt", "\xff\xfea\x00")
@@ -159,7 +159,7 @@ func TestUnreadableTexts(t *testing.T) {
 	}
 }
 
-func TestWrongCommandLines(t *testing.T) {
+func TestInvalidCommandLines(t *testing.T) {
 	t.Parallel()
 	bad := write(t, "bad.txt", "evil.com\nnot an indicator\n")
 	for name, tc := range map[string]struct {
@@ -181,7 +181,7 @@ func TestWrongCommandLines(t *testing.T) {
 	}
 }
 
-func TestExtractEndsWhileItWaitsForText(t *testing.T) {
+func TestCancelWhileReadingText(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	stdin, typed := io.Pipe()
@@ -201,7 +201,7 @@ type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
-func TestOutputThatCannotBeWritten(t *testing.T) {
+func TestFullDiskEndsExtract(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{nil, {"--all"}, {"--all", "--json"}} {
 		var stderr bytes.Buffer
@@ -211,7 +211,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestAllRemembersNothing(t *testing.T) {
+func TestAllDoesNotTrackSeenValues(t *testing.T) {
 	t.Parallel()
 	c := &command{all: true, seen: map[indicator]bool{}, out: bufio.NewWriter(io.Discard)}
 	require.NoError(t, c.add("", ioc.Match{Indicator: ioc.Indicator{Type: ioc.TypeHost, Value: "a.com"}}))

@@ -45,7 +45,7 @@ func randomFeed(random *rand.Rand, lines int) string {
 }
 
 // Every entry of a feed has exactly one outcome, whatever the flags, faults and interruptions of the run.
-func TestEveryEntryHasOneOutcome(t *testing.T) {
+func TestEveryEntryHasExactlyOneOutcome(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -35,7 +35,7 @@ func TestSampleNeedsNoConfiguration(t *testing.T) {
 	}
 }
 
-func TestSkippedEntriesWithoutATypeNeedNoColumn(t *testing.T) {
+func TestSummaryOmitsUntypedSkippedEntries(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	const bundle = `{"type":"bundle","objects":[
@@ -73,7 +73,7 @@ func TestInstanceNeedsInput(t *testing.T) {
 	assert.Empty(t, srv.Requests())
 }
 
-func TestFeedArrivesWithEverythingInIt(t *testing.T) {
+func TestFeedImportsAllFields(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -110,7 +110,7 @@ func TestFeedArrivesWithEverythingInIt(t *testing.T) {
 	}
 }
 
-func TestFlagsAddWhatTheFeedLacks(t *testing.T) {
+func TestFlagsFillMissingFields(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	r := to(t, srv).feed(`{"type":"Host","summary":"a.example","rating":1,"confidence":2}`+"\n"+`{"type":"Host","summary":"b.example"}`+"\n").
@@ -189,7 +189,7 @@ func TestThreatReservedValuesAreNotImported(t *testing.T) {
 	}
 }
 
-func TestInvalidEntriesUpToALimit(t *testing.T) {
+func TestMaxInvalid(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -215,7 +215,7 @@ func TestInvalidEntriesUpToALimit(t *testing.T) {
 	assert.Contains(t, s.Message, "1 invalid")
 }
 
-func TestShowLinesQuotesTheFeed(t *testing.T) {
+func TestShowLinesEscapesInput(t *testing.T) {
 	t.Parallel()
 	logs := t.TempDir()
 	e := to(t, threatconnecttest.NewT(t))
@@ -234,7 +234,7 @@ func TestShowLinesQuotesTheFeed(t *testing.T) {
 	assert.NotContains(t, string(log), "[31m", "a duration can end in 31ms")
 }
 
-func TestRefusalsHaveNoGoNames(t *testing.T) {
+func TestEntryErrorsOmitGoNames(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{"--json=true", "--json=false"} {
 		r := env{}.feed("one.example/path\n").run(t.Context(), "--input", "-", flag)
@@ -243,7 +243,7 @@ func TestRefusalsHaveNoGoNames(t *testing.T) {
 	}
 }
 
-func TestLineIsNamedOnce(t *testing.T) {
+func TestShowLinesPrintsLineOnce(t *testing.T) {
 	t.Parallel()
 	r := env{}.feed("::1 ip6-localhost ip6-loopback\n0.0.0.0 one.example\n").run(t.Context(), "--input", "-", "--show-lines")
 	assert.Equal(t, 0, r.exit, r.stderr)
@@ -264,7 +264,7 @@ func TestManyErrorsAreCountedByRule(t *testing.T) {
 	assert.Contains(t, r.stderr, "(lines 2, 3, 4, 5, 6, …)")
 }
 
-func TestItemsThatThePlatformRefusesAreNamedByTheirLines(t *testing.T) {
+func TestRejectedItemsAreReportedWithLines(t *testing.T) {
 	t.Parallel()
 	feed := `{"type":"Host","summary":"a.example"}
 
@@ -284,7 +284,7 @@ func TestItemsThatThePlatformRefusesAreNamedByTheirLines(t *testing.T) {
 	}
 }
 
-func TestBadSituationsEndWithOneClearMessage(t *testing.T) {
+func TestUnusableInputEndsWithOneMessage(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -375,7 +375,7 @@ func TestWrongFlags(t *testing.T) {
 	t.Cleanup(func() { assert.Empty(t, srv.Requests()) })
 }
 
-func TestTagThatBeginsWithTheOwnerIsReported(t *testing.T) {
+func TestTagStartingWithOwnerWarns(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	r := to(t, srv).feed(`{"type":"Host","summary":"a.example","tags":["Example Source"]}`+"\n").run(t.Context(), "--input", "-", "--tag", "Example Source C2")
@@ -385,7 +385,7 @@ func TestTagThatBeginsWithTheOwnerIsReported(t *testing.T) {
 	assert.Contains(t, r.stderr, "tag")
 }
 
-func TestWrongClockIsNamedAndCorrected(t *testing.T) {
+func TestClockSkewIsReportedAndCorrected(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	srv.SetClockOffset(10 * time.Minute)
@@ -396,7 +396,7 @@ func TestWrongClockIsNamedAndCorrected(t *testing.T) {
 	assert.Equal(t, 15, srv.Counts(owner).Indicators)
 }
 
-func TestBrokenPipeKeepsWhatCameBefore(t *testing.T) {
+func TestReadErrorImportsEarlierEntries(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{"--full=false", "--merge"} {
 		srv := threatconnecttest.NewT(t)
@@ -411,7 +411,7 @@ func TestBrokenPipeKeepsWhatCameBefore(t *testing.T) {
 	}
 }
 
-func TestInterruptNamesRunningJobs(t *testing.T) {
+func TestInterruptReportsRunningJobs(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchPolls(1<<30))
 	e := to(t, srv)
@@ -436,7 +436,7 @@ func TestInterruptNamesRunningJobs(t *testing.T) {
 	assert.Contains(t, s.Message, "stopped: interrupt signal received")
 }
 
-func TestInterruptWhileTheFeedIsAwaited(t *testing.T) {
+func TestInterruptWhileReadingFeed(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{"--full=false", "--format=list"} {
 		e := to(t, threatconnecttest.NewT(t))
@@ -457,7 +457,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-func TestFaultsDuplicateNothing(t *testing.T) {
+func TestFaultsCauseNoDuplicates(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Inject(threatconnecttest.FaultMix(7, 0.05, threatconnecttest.FaultStatus, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultHTML)))
@@ -566,7 +566,7 @@ func TestDryRunSendsNothing(t *testing.T) {
 	assert.EqualValues(t, 2, s.Unchanged, "dry runs do not affect the next run")
 }
 
-func TestRemovalNeedsIndicatorsToCompareWith(t *testing.T) {
+func TestRemoveStaleRequiresIndicatorsAndShare(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)

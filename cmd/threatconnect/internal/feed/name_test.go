@@ -11,7 +11,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-func TestTheNameOfAFeedIsTheSameInEveryRun(t *testing.T) {
+func TestFeedName(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ feed, input, want string }{
 		{"", "", "sample"},
@@ -33,7 +33,7 @@ func TestTheNameOfAFeedIsTheSameInEveryRun(t *testing.T) {
 }
 
 // The XIDs of groups depend on the name of the feed, unless --raw-xids is set.
-func TestFeedsOfOneOwnerHaveGroupsOfTheirOwn(t *testing.T) {
+func TestFeedsInOneOwnerHaveSeparateGroups(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)

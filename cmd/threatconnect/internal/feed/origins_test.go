@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestOriginsAreFound(t *testing.T) {
+func TestOriginsAt(t *testing.T) {
 	t.Parallel()
 	kinds := []string{"Host", "Address", groupKind}
 	for seed := range uint64(20) {
@@ -34,7 +34,7 @@ func TestOriginsAreFound(t *testing.T) {
 	assert.Zero(t, none.at(0))
 }
 
-func TestOriginsTakeLittleMemory(t *testing.T) {
+func TestOriginsAreCompact(t *testing.T) {
 	t.Parallel()
 	var lines, objects origins
 	for i := range 1_000_000 {

@@ -19,7 +19,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-func TestPreflightNamesTheCause(t *testing.T) {
+func TestPreflightReportsCause(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified, threatconnecttest.LapseUnknownRoutes))
 	require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Library", Type: "Source", ReadOnly: true}))
@@ -51,7 +51,7 @@ func TestPreflightNamesTheCause(t *testing.T) {
 	}
 }
 
-func TestPreflightLeavesNoJobBehind(t *testing.T) {
+func TestPreflightJobCompletes(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	assert.Equal(t, 0, to(t, srv).feed("one.example\n").run(t.Context(), "--input", "-").exit)
@@ -73,7 +73,7 @@ func TestPreflightSurvivesALostUpload(t *testing.T) {
 	}
 }
 
-func TestWrongPortFailsSoon(t *testing.T) {
+func TestClosedPortFailsQuickly(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func TestWrongPortFailsSoon(t *testing.T) {
 }
 
 // A run fails within 15 seconds if the host accepts connections but never answers.
-func TestSilentHostFailsSoon(t *testing.T) {
+func TestUnresponsiveHostFailsQuickly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.NewT(t)

@@ -15,7 +15,7 @@ import (
 )
 
 // Memory and output are bounded, however many rules a feed breaks, with however many texts and attribute types.
-func TestThreatRefusalsAreBounded(t *testing.T) {
+func TestThreatEntryErrorsAreBounded(t *testing.T) {
 	t.Parallel()
 	var r refusals
 	for i := range 1000 {
@@ -61,7 +61,7 @@ func TestThreatRefusalsAreBounded(t *testing.T) {
 }
 
 // Error texts of the platform repeat values, so only an attribute type that the feed contains is quoted from them.
-func TestOnlyAttributeTypesOfTheFeedAreNamed(t *testing.T) {
+func TestErrorsNameOnlyAttributeTypesOfFeed(t *testing.T) {
 	t.Parallel()
 	types := map[string]bool{"Source": true}
 	e := threatconnect.BatchItemError{Code: threatconnect.CodeIndicatorLoss, Reason: "The requested attribute type was not found: Source"}

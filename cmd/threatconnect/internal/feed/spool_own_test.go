@@ -14,7 +14,7 @@ import (
 )
 
 // A saved feed or a spool that other users can write to is not imported.
-func TestSpoolsOfOthersAreRefused(t *testing.T) {
+func TestSpoolWritableByOthersIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(dir string) error

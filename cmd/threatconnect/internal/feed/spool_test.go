@@ -88,7 +88,7 @@ func TestSpoolFinishesAnInterruptedImport(t *testing.T) {
 }
 
 // After an interruption, the state selects the same items again, so the import in the spool is resumed.
-func TestSpoolResumesWithTheState(t *testing.T) {
+func TestSpoolResumesWithState(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -115,7 +115,7 @@ func TestSpoolResumesWithTheState(t *testing.T) {
 	assert.EqualValues(t, 100, s.Unchanged)
 }
 
-func TestSpoolImportsTheSameFeedOnce(t *testing.T) {
+func TestSpoolResumesSameFeed(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -130,7 +130,7 @@ func TestSpoolImportsTheSameFeedOnce(t *testing.T) {
 	}
 }
 
-func TestSpoolRemovesStaleOfTheNewestFeedOnly(t *testing.T) {
+func TestSpoolRemovesStaleForNewestFeedOnly(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -146,7 +146,7 @@ func TestSpoolRemovesStaleOfTheNewestFeedOnly(t *testing.T) {
 	assert.Equal(t, before.ID, after.ID, "the interrupted feed lacks it, but must not remove it")
 }
 
-func TestSpoolKeepsTheListsOfTheInterruptedImport(t *testing.T) {
+func TestSpoolSavesExclusionLists(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -166,7 +166,7 @@ func TestSpoolKeepsTheListsOfTheInterruptedImport(t *testing.T) {
 	assert.Equal(t, "version 1", two.Attributes[0].Value)
 }
 
-func TestSpoolRefusesOtherFlagsAndOtherProcesses(t *testing.T) {
+func TestSpoolRejectsOtherFlagsAndProcesses(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -190,7 +190,7 @@ func TestSpoolRefusesOtherFlagsAndOtherProcesses(t *testing.T) {
 	assert.Equal(t, 0, s.Exit, s.Message)
 }
 
-func TestSpoolIsFinishedIfTheFeedIsMissing(t *testing.T) {
+func TestSpoolResumesIfFeedIsMissing(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -205,7 +205,7 @@ func TestSpoolIsFinishedIfTheFeedIsMissing(t *testing.T) {
 	assert.Contains(t, s.Message, "no such file")
 }
 
-func TestSpoolWithADamagedJournalKeepsTheFeed(t *testing.T) {
+func TestSpoolWithDamagedJournalKeepsFeed(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -225,7 +225,7 @@ func TestSpoolWithADamagedJournalKeepsTheFeed(t *testing.T) {
 }
 
 // An unreadable feed does not stay in the spool, where every run would try it again.
-func TestSpoolDoesNotKeepUnreadableFeeds(t *testing.T) {
+func TestSpoolDropsUnreadableFeeds(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
@@ -258,7 +258,7 @@ func TestSpoolDoesNotKeepUnreadableFeeds(t *testing.T) {
 }
 
 // If a process dies after the import but before it empties the spool, the next run imports nothing again.
-func TestSpoolRecognizesACompleteImport(t *testing.T) {
+func TestSpoolDoesNotResendCompleteImport(t *testing.T) {
 	t.Parallel()
 	feed := hosts(0, 100, 1) + `{"type":"Host","summary":"bad.example","attributes":[{"type":"No Such Attribute","value":"v"}]}` + "\n"
 	for _, withState := range []bool{false, true} {

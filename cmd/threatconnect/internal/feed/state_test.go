@@ -134,7 +134,7 @@ func TestLostStateSendsEverything(t *testing.T) {
 	}
 }
 
-func TestSkippedItemsAreNotRemembered(t *testing.T) {
+func TestStateOmitsSkippedItems(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
 	list := filepath.Join(t.TempDir(), "list.txt")
@@ -151,7 +151,7 @@ func TestSkippedItemsAreNotRemembered(t *testing.T) {
 	assert.EqualValues(t, 1, s.Vanished)
 }
 
-func TestFileThatIsNoStateIsNotReplaced(t *testing.T) {
+func TestForeignStateFileIsNotOverwritten(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
 	require.NoError(t, os.WriteFile(r.state, []byte("something else"), 0o600))
@@ -164,7 +164,7 @@ func TestFileThatIsNoStateIsNotReplaced(t *testing.T) {
 	assert.Zero(t, r.srv.Counts(owner).Indicators)
 }
 
-func TestRefusedItemsAreSentAgain(t *testing.T) {
+func TestRejectedItemsAreResent(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
 	bad := `{"type":"Host","summary":"h9.example","attributes":[{"type":"No Such Type","value":"x"}]}` + "\n"
@@ -180,7 +180,7 @@ func TestRefusedItemsAreSentAgain(t *testing.T) {
 	}
 }
 
-func TestNextRunFinishesAnEarlyEnd(t *testing.T) {
+func TestNextRunSendsUnprocessedItems(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
 	text := aHost(1, 1) + aHost(2, 1)
@@ -308,7 +308,7 @@ func TestFailedImportRemovesNothing(t *testing.T) {
 	assert.True(t, ok)
 }
 
-func TestRemovedGroupComesBack(t *testing.T) {
+func TestDeletedGroupIsRestoredByLaterRun(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
 	text := aThreat("x-1") + aHost(1, 1, "x-1")

@@ -109,7 +109,7 @@ func TestDownloadIsSkippedIfNotModified(t *testing.T) {
 }
 
 // After a failed run, the feed is read again even if it was not modified.
-func TestUnmodifiedDownloadIsReadAgainAfterAFailure(t *testing.T) {
+func TestUnmodifiedDownloadIsRereadAfterFailure(t *testing.T) {
 	t.Parallel()
 	p := &provider{feed: "one.example\n" + strings.Repeat("not an indicator\n", 2)}
 	s := httptest.NewTLSServer(p)
@@ -155,7 +155,7 @@ func TestDownloadInTheSpoolIsNotRepeated(t *testing.T) {
 	assert.NotEmpty(t, p.requests[1].Header.Get("If-None-Match"))
 }
 
-func TestDownloadsThatFail(t *testing.T) {
+func TestDownloadErrors(t *testing.T) {
 	t.Parallel()
 	p := &provider{feed: strings.Repeat("one.example\n", 1000)}
 	s := httptest.NewTLSServer(p)

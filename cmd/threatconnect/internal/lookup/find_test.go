@@ -47,7 +47,7 @@ func TestTooLongLines(t *testing.T) {
 }
 
 // Refused lines are reported in order, and only a limited number of them is in memory.
-func TestManyRefusedLines(t *testing.T) {
+func TestManyRejectedLines(t *testing.T) {
 	t.Parallel()
 	const all = 5 * maxAhead
 	var read atomic.Int64
@@ -71,7 +71,7 @@ func TestManyRefusedLines(t *testing.T) {
 	assert.Equal(t, all, reported)
 }
 
-func TestLineCutOffByAnErrorIsNoValue(t *testing.T) {
+func TestPartialLineBeforeReadErrorIsIgnored(t *testing.T) {
 	t.Parallel()
 	in := io.MultiReader(strings.NewReader("a.example\nb.exam"), iotest.ErrReader(errors.New("broken pipe")))
 	var got []string
@@ -114,7 +114,7 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestResultsAreInTheOrderOfTheValues(t *testing.T) {
+func TestResultsKeepInputOrder(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 20_000_000, Probability: 0.3, Seed: 1, Times: -1}))
@@ -167,7 +167,7 @@ func TestResultsDoNotWaitForTheNextLine(t *testing.T) {
 	assert.Empty(t, l.rest)
 }
 
-func TestLookupEndsWhileItWaitsForTheNextLine(t *testing.T) {
+func TestLookupStopsWhileWaitingForInput(t *testing.T) {
 	t.Parallel()
 	for name, interrupt := range map[string]bool{"on an error": false, "on an interrupt": true} {
 		t.Run(name, func(t *testing.T) {

@@ -258,7 +258,7 @@ func TestJSON(t *testing.T) {
 	assert.Equal(t, []group{}, all[1].Owners[0].Groups, "an empty list shows that groups were read")
 }
 
-func TestJSONOfNothingIsAnEmptyArray(t *testing.T) {
+func TestJSONWithoutValuesIsEmptyArray(t *testing.T) {
 	t.Parallel()
 	r := run(t, served(t, threatconnecttest.NewT(t)), "# nothing\n", "--json")
 	assert.Equal(t, cli.Failure, r.code)
@@ -296,7 +296,7 @@ func undated(all []element) []element {
 	return all
 }
 
-func TestEveryTypeIsFoundByTheFormThatItIsShownIn(t *testing.T) {
+func TestLookupByDisplayedForm(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	vars := served(t, srv)
@@ -321,7 +321,7 @@ func TestEveryTypeIsFoundByTheFormThatItIsShownIn(t *testing.T) {
 	}
 }
 
-func TestTypeOfTheInstance(t *testing.T) {
+func TestLookupOfCustomType(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
@@ -333,7 +333,7 @@ func TestTypeOfTheInstance(t *testing.T) {
 	assert.Contains(t, r.stdout, "w-0815 (Wallet)")
 }
 
-func TestInstancesThatCannotBeUsed(t *testing.T) {
+func TestUnusableInstances(t *testing.T) {
 	t.Parallel()
 	html := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")

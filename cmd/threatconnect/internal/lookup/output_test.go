@@ -95,7 +95,7 @@ func TestTableFitsTheTerminal(t *testing.T) {
 	}
 }
 
-func TestNarrowTerminalsGetNoTable(t *testing.T) {
+func TestNarrowTerminalOmitsTable(t *testing.T) {
 	t.Parallel()
 	for width, want := range map[int]string{minTable - 1: "192.0.2.1 (Address) (not found)\n", minTable: ""} {
 		o, stdout := newOutput(width, false)
@@ -105,7 +105,7 @@ func TestNarrowTerminalsGetNoTable(t *testing.T) {
 	}
 }
 
-func TestColorsAreThoseOfTheScoresLevel(t *testing.T) {
+func TestScoreColors(t *testing.T) {
 	t.Parallel()
 	o, _ := newOutput(80, true)
 	yellow, red, bold := "\x1b[33m", "\x1b[31m", "\x1b[1;31m"
@@ -190,7 +190,7 @@ func TestDetailsShowTheFirstGroups(t *testing.T) {
 }
 
 // Text from the platform cannot control the terminal.
-func TestForeignTextIsCleaned(t *testing.T) {
+func TestOutputEscapesPlatformText(t *testing.T) {
 	t.Parallel()
 	const evil = "a\x1b[2J\u202eb"
 	e := element{Indicator: evil, Type: evil, Found: true, Owners: []record{{
@@ -206,7 +206,7 @@ func TestForeignTextIsCleaned(t *testing.T) {
 	assert.Contains(t, stdout.String(), cli.Clean(evil))
 }
 
-func TestDetailsOfAnInstance(t *testing.T) {
+func TestDetailsFromServer(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: "evil.example", Assessed: &threatconnecttest.ThreatAssess{Score: 900, CALScore: 700}}))
@@ -227,7 +227,7 @@ func TestDetailsOfAnInstance(t *testing.T) {
 }
 
 // Groups that cannot be read are reported as an error of the value, and the rest is shown.
-func TestDetailsThatCannotBeRead(t *testing.T) {
+func TestDetailsWithUnreadableGroups(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	require.NoError(t, fill(srv))

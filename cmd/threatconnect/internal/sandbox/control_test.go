@@ -174,7 +174,7 @@ func TestRequestLog(t *testing.T) {
 }
 
 // The request log explains a wrong signature and does not show a token.
-func TestRefusedRequest(t *testing.T) {
+func TestRejectedRequestIsExplained(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/v2/owners", nil)
@@ -291,7 +291,7 @@ func TestReset(t *testing.T) {
 	assert.Contains(t, d.call("GET", "settings", ""), `"batchDuration":"0s"`)
 }
 
-func TestRefusedCalls(t *testing.T) {
+func TestInvalidControlCalls(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
 	for _, tc := range []struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestThreatSandboxRefusesForeignOrigins(t *testing.T) {
+func TestThreatSandboxRejectsForeignOrigins(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
 	for name, tc := range map[string]struct {

@@ -89,8 +89,8 @@ func TestServe(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrSignature)
 }
 
-// TestTrouble tests the flags that simulate problems.
-func TestTrouble(t *testing.T) {
+// TestFaultFlags tests the flags that simulate problems.
+func TestFaultFlags(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	base, _ := start(t, "--clock-offset", "6m", "--without-batch")
@@ -187,7 +187,7 @@ func TestExportLines(t *testing.T) {
 	}
 }
 
-func TestWrongCommandLines(t *testing.T) {
+func TestInvalidCommandLines(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -224,7 +224,7 @@ type brokenWriter struct{}
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 // A connection on which nothing is sent, as browsers open in advance, does not delay the end of the sandbox.
-func TestEndsWhileAConnectionIsSilent(t *testing.T) {
+func TestShutdownWithIdleConnection(t *testing.T) {
 	t.Parallel()
 	base, _, stop := startUntil(t)
 	root := strings.TrimSuffix(base, "/api")
