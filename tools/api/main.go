@@ -23,7 +23,7 @@ import (
 )
 
 // budget is the maximum number of exported names of the root package, without fields and methods. The goal is
-// 450.
+// 450. 198 of the names are constants of the platform's vocabulary, such as types, states and codes.
 const budget = 539
 
 const updateHint = "to accept the change, run: go -C tools run ./api -update"
