@@ -150,7 +150,7 @@ func (c *config) register(env *cli.Env, cmd *cobra.Command, f *pflag.FlagSet) {
 	cli.FlagGroup(cmd, "Notification", "notify", "notification-type", "notification-text", "priority")
 
 	f.StringArrayVar(&c.fields.indicators, "field", nil, "`PATH` of indicators in an alert, as in files.hash.sha256, instead of the usual names; repeatable. A list \"indicators\" of values, or of objects with value and type, is always read")
-	cli.Text(f, &c.fields.id, "id-field", "`PATH` of the id, instead of id, alert_id or event.id. An alert without an id is identified by its hash")
+	cli.Text(f, &c.fields.id, "id-field", "`PATH` of the ID, instead of id, alert_id or event.id. An alert without an ID is identified by its hash")
 	cli.Text(f, &c.fields.title, "title-field", "`PATH` of the title, instead of the usual names")
 	cli.Text(f, &c.fields.time, "time-field", "`PATH` of the time, instead of the usual names")
 	f.Int64Var(&c.maxBody, "max-body", 1<<20, "largest size of an alert in `BYTES`")

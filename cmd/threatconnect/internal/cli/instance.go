@@ -46,9 +46,9 @@ func (i *Instance) Register(env *Env, flags *pflag.FlagSet, name string) {
 const EnvironmentHelp = `
 The environment names the instance and the API user:
   TC_BASE_URL      URL of the API, as in https://app.threatconnect.com/api
-  TC_ACCESS_ID     access id of the API user
+  TC_ACCESS_ID     access ID of the API user
   TC_SECRET_KEY    secret key; in a shell, in single quotes because of $ and !
-  TC_TOKEN         API token, instead of id and key
+  TC_TOKEN         API token, instead of ID and key
   TC_SECRET_KEY_FILE, TC_TOKEN_FILE
                    files that contain the key or the token, instead of variables`
 

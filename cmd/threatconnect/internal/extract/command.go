@@ -17,7 +17,7 @@ import (
 )
 
 const description = `
-extract reads files or standard input, and writes each indicator once, in canonical form, one per line. It finds addresses, blocks of addresses, hosts, URLs, email addresses, hashes of files and AS numbers, defanged or not. --type cve finds CVE ids, which are not indicators on the platform.
+extract reads files or standard input, and writes each indicator once, in canonical form, one per line. It finds addresses, blocks of addresses, hosts, URLs, email addresses, hashes of files and AS numbers, defanged or not. --type cve finds CVE IDs, which are not indicators on the platform.
 
 The input is UTF-8 text: prose, HTML, CSV, JSON, logs or source code. Convert PDF and office documents to text first, for example with pdftotext.
 
@@ -241,6 +241,6 @@ func (c *command) summarize() {
 		c.env.Printf("%s left out: %s", cli.Number(c.excluded[reason]), reason)
 	}
 	if c.cves > 0 {
-		c.env.Printf("%s left out; --type cve finds them", cli.Count(c.cves, "CVE id"))
+		c.env.Printf("%s left out; --type cve finds them", cli.Count(c.cves, "CVE ID"))
 	}
 }

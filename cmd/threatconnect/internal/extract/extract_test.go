@@ -58,7 +58,7 @@ func TestExtract(t *testing.T) {
 			nil,
 			"203.0.113.42\nhttps://evil.example.org/login\n10.1.2.3\n8.8.8.8\n44D88612FEA8A8F36DE82E1278ABB02F\nASN64496\n" +
 				"bad@mail.example.org\n198.51.0.0/16\ncdn.evil.com\n",
-			"9 indicators found\n1 CVE id left out; --type cve finds them\n",
+			"9 indicators found\n1 CVE ID left out; --type cve finds them\n",
 		},
 		"one type": {[]string{"--type", "IP"}, "203.0.113.42\n10.1.2.3\n8.8.8.8\n", "3 indicators found\n"},
 		"two types": {

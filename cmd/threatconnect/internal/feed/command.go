@@ -139,7 +139,7 @@ Associations are counted separately. If the platform refuses one, its entry is i
 
 Exit codes: 0 if the import is complete, 3 if a part of the feed or an association was not imported, 1 if nothing was. Skipped entries have no effect on the exit code. Invalid entries have none up to --max-invalid, a number of entries or a percentage of all entries.
 
-A feed changes only its own groups. The xid of a group is derived from the owner, the name of the feed (--feed), and the id of the group in the feed. So --feed must be the same in every run, and feeds with the same name share their groups. There is no default for standard input, or if the name of the input contains a date. Indicators belong to the owner: if two feeds have the same owner, both change them, so give each feed an owner of its own.
+A feed changes only its own groups. The xid of a group is derived from the owner, the name of the feed (--feed), and the ID of the group in the feed. So --feed must be the same in every run, and feeds with the same name share their groups. There is no default for standard input, or if the name of the input contains a date. Indicators belong to the owner: if two feeds have the same owner, both change them, so give each feed an owner of its own.
 
 --state sends only the changes since the last run, which FILE records. To keep the state in the platform's DataStore, which needs TC_TOKEN, write datastore:DOMAIN/TYPE/ID, as in datastore:local/feed/state. The state does not detect changes that others make in the owner: use --full from time to time. It also records the version of a feed from an https:// URL. After a successful run, the feed is downloaded again only if it, the flags or a list of --exclude have changed.
 

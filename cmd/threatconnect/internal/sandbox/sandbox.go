@@ -29,7 +29,7 @@ Tests in any language add data, inject faults and read the requests over HTTP, b
 docs/sandbox.md of the SDK describes these calls. Writes need the sandbox token, which is new in every
 run. These calls and the page are available only to clients on this machine.
 
-The default id, key and token are public constants. They protect nothing: anybody who can reach the
+The default ID, key and token are public constants. They protect nothing: anybody who can reach the
 port can use the API.
 
 Bulk reports are on for every owner, in JSON and CSV. A download returns the latest finished report.
