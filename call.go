@@ -144,7 +144,7 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 			p.Items = append(p.Items, read(r))
 		}
 	})
-	if nothingThere(err, start) && !strings.Contains(call.route.template, "{}") {
+	if isEmptyList(err, start) && !strings.Contains(call.route.template, "{}") {
 		p.Items, p.Total = p.Items[:0], 0
 		return p, nil
 	}
@@ -158,13 +158,13 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 		limit = minPageCap
 	}
 	p.Total = env.count
-	p.More = goesOn(len(p.Items), limit, start, p.Total)
+	p.More = morePages(len(p.Items), limit, start, p.Total)
 	return p, nil
 }
 
-// nothingThere reports whether err is the message for an empty list of some versions of the platform, with
+// isEmptyList reports whether err is the message for an empty list of some versions of the platform, with
 // status 404 or 200. It is valid for the first page only.
-func nothingThere(err error, start int) bool {
+func isEmptyList(err error, start int) bool {
 	api, ok := err.(*APIError)
 	return ok && api.Message == sentence.NotFound && start == 0 && (api.StatusCode == http.StatusNotFound || api.StatusCode == http.StatusOK)
 }

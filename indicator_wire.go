@@ -99,12 +99,12 @@ func (l *interner) anyIndicator(r *wire.Reader) Indicator {
 	ind := def.new()
 	*ind.Meta() = m
 	setSummary(ind, def, summary)
-	giveOwn(ind, def, r)
+	moveOwn(ind, def, r)
 	return ind
 }
 
-// giveOwn moves the fields that only the type has from Extra to the indicator.
-func giveOwn(ind Indicator, def *indicatorDef, r *wire.Reader) {
+// moveOwn moves the fields that only the type has from Extra to the indicator.
+func moveOwn(ind Indicator, def *indicatorDef, r *wire.Reader) {
 	meta := ind.Meta()
 	if len(meta.Extra) == 0 {
 		return

@@ -181,7 +181,7 @@ func (w *walk[T]) next(ctx context.Context, limit int) bool {
 // take yields the items of the next page. It reports whether further items may follow.
 func (w *walk[T]) take(ctx context.Context, p *page[T], err error, limit int) bool {
 	if err == nil && len(p.Items) == 0 && w.expectsMore(p) {
-		p, err = w.askAgain(ctx, limit)
+		p, err = w.refetch(ctx, limit)
 	}
 	if err == nil && len(p.Items) > 0 && w.start > w.from && p.print == w.last {
 		if err = w.checkRepeated(ctx, p); err == nil {
@@ -205,12 +205,12 @@ func (w *walk[T]) take(ctx context.Context, p *page[T], err error, limit int) bo
 	if int64(w.start) > total {
 		total = -1 // the list has grown since
 	}
-	return goesOn(len(p.Items), limit, begin, total)
+	return morePages(len(p.Items), limit, begin, total)
 }
 
-// goesOn reports whether items may follow a page of n items that was requested with start and limit. total
+// morePages reports whether items may follow a page of n items that was requested with start and limit. total
 // is the size of the list, or -1 if unknown.
-func goesOn(n, limit, start int, total int64) bool {
+func morePages(n, limit, start int, total int64) bool {
 	switch {
 	case n == 0:
 		return false
@@ -231,9 +231,9 @@ func (w *walk[T]) expectsMore(p *page[T]) bool {
 	return int64(w.start) < total
 }
 
-// askAgain is called for an empty page before the end of the list. It requests the page again, and returns an
+// refetch is called for an empty page before the end of the list. It requests the page again, and returns an
 // empty one if the list has become shorter by the size in its first page.
-func (w *walk[T]) askAgain(ctx context.Context, limit int) (*page[T], error) {
+func (w *walk[T]) refetch(ctx context.Context, limit int) (*page[T], error) {
 	const times = 3 // the list can change again meanwhile
 	for range times {
 		p, err := w.fetch(ctx, 0, 1)

@@ -216,12 +216,12 @@ func (b *logBuffer) flush(ctx context.Context) error {
 		}
 		left -= len(entries)
 		if err := ctx.Err(); err != nil {
-			b.putBack(entries)
+			b.requeue(entries)
 			return contextErr(ctx)
 		}
 		if err := b.logs.Send(context.WithValue(ctx, sendingLogs{}, true), entries...); err != nil {
-			if notArrived(err) {
-				b.putBack(entries)
+			if notAccepted(err) {
+				b.requeue(entries)
 			} else {
 				b.drop(len(entries))
 			}
@@ -295,7 +295,7 @@ func (b *logBuffer) take(n int) []LogEntry {
 	return entries
 }
 
-func (b *logBuffer) putBack(entries []LogEntry) {
+func (b *logBuffer) requeue(entries []LogEntry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting = append(entries, b.waiting...)
@@ -315,8 +315,8 @@ func messageBytes(entries []LogEntry) (n int) {
 	return n
 }
 
-// notArrived reports whether err means that the platform has not accepted the entries but could accept them later.
-func notArrived(err error) bool {
+// notAccepted reports whether err means that the platform has not accepted the entries but could accept them later.
+func notAccepted(err error) bool {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		switch api.StatusCode {
 		case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:

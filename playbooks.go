@@ -127,7 +127,7 @@ func (s PlaybooksService) page(ctx context.Context, o CallOptions, r route, q ur
 	s.c = s.c.with(o)
 	p := &page[Playbook]{Page: Page[Playbook]{Items: []Playbook{}}}
 	found, err := s.send(ctx, &call{method: http.MethodGet, route: r, query: q})
-	if nothingThere(err, start) {
+	if isEmptyList(err, start) {
 		return p, nil
 	}
 	if err != nil {
@@ -138,7 +138,7 @@ func (s PlaybooksService) page(ctx context.Context, o CallOptions, r route, q ur
 		raw := found.items[0].Raw
 		p.print = s.c.fingerprint(raw, wire.NewReader(raw))
 	}
-	p.More = goesOn(len(p.Items), limit, start, p.Total)
+	p.More = morePages(len(p.Items), limit, start, p.Total)
 	return p, nil
 }
 

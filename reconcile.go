@@ -290,8 +290,8 @@ func (c *ReconcileConfig) list() *IndicatorListOptions {
 	return o
 }
 
-// errTooMuch returns the error for a share above MaxShare. of names the type and is empty for all types.
-func errTooMuch(c ReconcileCounts, of string, most float64) error {
+// errShareExceeded returns the error for a share above MaxShare. of names the type and is empty for all types.
+func errShareExceeded(c ReconcileCounts, of string, most float64) error {
 	return fmt.Errorf("%w: %d of the owner's %d indicators%s, and MaxShare allows %s of them; check whether the feed is complete, or increase MaxShare",
 		ErrReconcileShare, c.Stale, c.Listed-c.Retired, of, strconv.FormatFloat(most, 'g', -1, 64))
 }

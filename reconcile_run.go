@@ -48,7 +48,7 @@ func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, e
 		}
 		r.count(row)
 	}
-	refused := r.tooMuch()
+	refused := r.checkShares()
 	if r.cfg.DryRun {
 		return errors.Join(refused, r.reportStale())
 	}
@@ -58,13 +58,13 @@ func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, e
 	return r.remove(ctx)
 }
 
-// tooMuch returns an error if the share of all types or of one type is above MaxShare. A type that the
+// checkShares returns an error if the share of all types or of one type is above MaxShare. A type that the
 // current set lacks has a share of 1, even if some of its indicators are spared.
-func (r *reconciliation) tooMuch() error {
+func (r *reconciliation) checkShares() error {
 	total := r.total()
 	r.report.Share = total.share()
 	if r.report.Share > r.cfg.MaxShare {
-		return errTooMuch(total, "", r.cfg.MaxShare)
+		return errShareExceeded(total, "", r.cfg.MaxShare)
 	}
 	for _, t := range slices.Sorted(maps.Keys(r.counts)) {
 		c := *r.counts[t]
@@ -73,7 +73,7 @@ func (r *reconciliation) tooMuch() error {
 			share = 1
 		}
 		if share > r.cfg.MaxShare {
-			return errTooMuch(c, " of the type "+string(t), r.cfg.MaxShare)
+			return errShareExceeded(c, " of the type "+string(t), r.cfg.MaxShare)
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func related[T any](ctx context.Context, c *Client, t target, o ListOptions, r r
 			return nil, err
 		}
 		p, err := list(ctx, c, &call{method: http.MethodGet, route: r, query: q}, limit, keys, read)
-		if !nothingThere(err, start) || t.route.path == "" {
+		if !isEmptyList(err, start) || t.route.path == "" {
 			return p, err
 		}
 		_, missing := c.exchange(ctx, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, nil, nil)

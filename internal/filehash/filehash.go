@@ -278,22 +278,22 @@ func (h *sharing) add(f *Cluster) error {
 		h.wait = append(h.wait, *f)
 		return nil
 	}
-	if err := h.tellAll(); err != nil {
+	if err := h.storeWaiting(); err != nil {
 		return err
 	}
-	return h.tell(f)
+	return h.store(f)
 }
 
 func (h *sharing) end() error {
 	if h.count == 1 {
 		return nil // a file that shares no hash is omitted; other hashes are handled separately
 	}
-	return h.tellAll()
+	return h.storeWaiting()
 }
 
-func (h *sharing) tellAll() error {
+func (h *sharing) storeWaiting() error {
 	for i := range h.wait {
-		if err := h.tell(&h.wait[i]); err != nil {
+		if err := h.store(&h.wait[i]); err != nil {
 			return err
 		}
 	}
@@ -301,7 +301,7 @@ func (h *sharing) tellAll() error {
 	return nil
 }
 
-func (h *sharing) tell(f *Cluster) error {
+func (h *sharing) store(f *Cluster) error {
 	f.Torn = h.sum.Torn
 	if f.Torn {
 		f.alone = f.alone || h.first && bytes.Equal(f.Own.strongest(), h.hash)

@@ -74,14 +74,14 @@ const (
 )
 
 // Fatal reports whether an item made the platform abort the job.
-func Fatal(reason, cause string) bool { return says(fatalException, reason, cause) }
+func Fatal(reason, cause string) bool { return mentions(fatalException, reason, cause) }
 
 // Full reports whether the owner accepts no more indicators.
 func Full(code, reason, cause string) bool {
-	return code == CodeLimit || says(fatalLimit, reason, cause)
+	return code == CodeLimit || mentions(fatalLimit, reason, cause)
 }
 
-func says(words string, texts ...string) bool {
+func mentions(words string, texts ...string) bool {
 	for _, t := range texts {
 		if strings.Contains(strings.ToLower(t), words) {
 			return true

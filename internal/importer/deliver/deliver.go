@@ -151,7 +151,7 @@ func (d *Deliverer) deliverPiece(ctx context.Context, f *File) (*journal.Settled
 		f.unusedJob, f.Pieces[0].Job = u.job, 0
 		return d.tooLarge(f, size, fault.Limit, err), nil
 	case errors.Is(err, ErrLost):
-		return d.lose(f, u.job, size), err
+		return d.settleUnknown(f, u.job, size), err
 	case err != nil:
 		if !u.unknown {
 			f.Pieces[0].Job = 0
@@ -162,7 +162,7 @@ func (d *Deliverer) deliverPiece(ctx context.Context, f *File) (*journal.Settled
 	d.report(ev, Uploaded)
 	counts, err := d.await(ctx, ev)
 	if errors.Is(err, ErrLost) {
-		return d.lose(f, ev.Job, size), err
+		return d.settleUnknown(f, ev.Job, size), err
 	}
 	if err != nil {
 		return nil, err
@@ -182,8 +182,8 @@ func (d *Deliverer) cut(f *File, parts []item.Part) *journal.Settled {
 	return s
 }
 
-// lose returns a record that settles the first piece with an unknown outcome.
-func (d *Deliverer) lose(f *File, job, size int64) *journal.Settled {
+// settleUnknown returns a record that settles the first piece with an unknown outcome.
+func (d *Deliverer) settleUnknown(f *File, job, size int64) *journal.Settled {
 	s := d.cut(f, nil)
 	p := f.Pieces[0]
 	s.Outcome.Jobs, s.Outcome.Bytes, s.Outcome.Lost = 1, size, []int64{job}

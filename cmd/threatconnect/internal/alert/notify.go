@@ -153,8 +153,8 @@ func (h *handler) await(ctx context.Context, event threatconnect.GroupRef, a *al
 	return n, nil
 }
 
-// tell notifies the users of the alert, unless its note says that they have been notified.
-func (h *handler) tell(ctx context.Context, event threatconnect.GroupRef, a *alert, r *report, n note) error {
+// notifyUsers notifies the users of the alert, unless its note says that they have been notified.
+func (h *handler) notifyUsers(ctx context.Context, event threatconnect.GroupRef, a *alert, r *report, n note) error {
 	n, mine, err := h.claim(ctx, event, a, r, n)
 	if err != nil {
 		return during("describe the event", err)

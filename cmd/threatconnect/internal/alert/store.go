@@ -24,7 +24,7 @@ func (h *handler) act(ctx context.Context, a *alert, r *report) error {
 	}
 	stored := h.store(ctx, r)
 	linked := h.associate(ctx, event, r)
-	return errors.Join(tagged, stored, linked, h.tell(ctx, event, a, r, n))
+	return errors.Join(tagged, stored, linked, h.notifyUsers(ctx, event, a, r, n))
 }
 
 // event finds the event of the alert, or creates it. The title is foreign text: if the platform or a firewall refuses
