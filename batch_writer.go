@@ -140,9 +140,12 @@ func (w *BatchWriter) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "threatconnect.BatchWriter(owner %q)", w.cfg.Owner)
 }
 
-// check returns an error for a writer that NewWriter did not return, and for a nil context.
+// isZero reports whether NewWriter did not return the writer.
+func (w *BatchWriter) isZero() bool { return w == nil || w.engine == nil }
+
+// check returns an error for the zero value and for a nil context.
 func (w *BatchWriter) check(ctx context.Context) error {
-	if w == nil || w.engine == nil {
+	if w.isZero() {
 		return &ValidationError{Field: "batch writer", Rule: "is the zero value", Fix: "use the one from client.Batch.NewWriter"}
 	}
 	return checkContext(ctx)
@@ -316,7 +319,7 @@ func (w *BatchWriter) outcome() error {
 // Resumed returns the number of items that earlier processes added to the import, including refused ones.
 // These items are done or in the spool, and must not be added again. It is 0 without a spool.
 func (w *BatchWriter) Resumed() int64 {
-	if w.check(context.Background()) != nil {
+	if w.isZero() {
 		return 0
 	}
 	return w.engine.Resumed().Added
@@ -324,7 +327,7 @@ func (w *BatchWriter) Resumed() int64 {
 
 // Stats returns the current counts of the import.
 func (w *BatchWriter) Stats() BatchStats {
-	if w.check(context.Background()) != nil {
+	if w.isZero() {
 		return BatchStats{}
 	}
 	st := w.engine.Stats()
@@ -337,7 +340,7 @@ func (w *BatchWriter) Stats() BatchStats {
 // commit the offset of the last item before it. It advances as jobs complete and stops for good at an item
 // that was not processed.
 func (w *BatchWriter) Watermark() BatchWatermark {
-	if w.check(context.Background()) != nil {
+	if w.isZero() {
 		return BatchWatermark{}
 	}
 	return BatchWatermark(w.engine.Stats().Watermark)
