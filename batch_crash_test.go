@@ -177,7 +177,7 @@ type damaged struct {
 }
 
 // damageStride returns the distance between the records that are damaged.
-func damageStride() int { return max(1, scaletest.Stride()/2-1) }
+func damageStride() int { return scaletest.Short(9, 1) }
 
 // importThroughDamage imports a feed in processes that die at several moments, damages one of the records that each of
 // them leaves, resumes the import, and calls check with the result.

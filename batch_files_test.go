@@ -203,7 +203,7 @@ func TestInvalidGroupContentIsRejected(t *testing.T) {
 func TestContentUploadResumesAfterCrashAtEveryMoment(t *testing.T) {
 	t.Parallel()
 	const documents = 5
-	for moment := 0; ; moment += max(1, scaletest.Stride()/5) {
+	for moment := 0; ; moment += scaletest.Short(4, 1) {
 		done := false
 		synctest.Test(t, func(t *testing.T) {
 			srv := threatconnecttest.NewT(t)
@@ -257,7 +257,7 @@ func TestResumeSkipsContentsOfRejectedGroups(t *testing.T) {
 	for _, d := range []*threatconnect.Document{batchDocument("d-0"), bad, batchDocument("d-2")} {
 		items = append(items, &threatconnect.GroupContent{Group: d, Content: threatconnect.BytesContent([]byte("text"))})
 	}
-	for moment, died := 0, true; died && !t.Failed(); moment += max(1, scaletest.Stride()/5) {
+	for moment, died := 0, true; died && !t.Failed(); moment += scaletest.Short(4, 1) {
 		synctest.Test(t, func(t *testing.T) {
 			srv := threatconnecttest.NewT(t)
 			cfg := appendConfig()

@@ -229,7 +229,7 @@ func FuzzThreatCredentialsAreNotShown(f *testing.F) {
 	alphabets := []string{letters + "+/=:-_~.", "0123456789abcdef", letters + "!#$%&()*,;<>?@[]^{|}\\\" ", "äöüßàéîñøčďěŠŽ漢字かなкириллицаABCDEFGH"}
 	plain := uint8(slices.Index(names, "as it is"))
 	n := max(len(names), len(gossipPlaces)*gossipRouteCount)
-	step := max(1, scaletest.Stride()-9) // 11 with -short, coprime to the numbers below
+	step := scaletest.Short(11, 1) // 11 is coprime to the numbers below
 	for i := 0; i < n; i += step {
 		spelled := []uint8{plain, plain, plain}
 		if i%2 == 0 {

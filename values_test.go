@@ -358,7 +358,7 @@ func hostileValues() []string {
 func TestEveryKindOfValueArrivesOrIsRefused(t *testing.T) {
 	t.Parallel()
 	const typical = 9 // values that include a valid one for each kind
-	step := max(1, scaletest.Stride()/5)
+	step := scaletest.Short(4, 1)
 	for n, k := range kindsOfValues() {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()

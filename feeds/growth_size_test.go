@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/internal/wiretest"
 )
 
@@ -40,10 +41,7 @@ func sentBytes(t *testing.T, o Options, text string) int64 {
 
 func TestThreatFeedsSendAtMost64TimesTheirSize(t *testing.T) {
 	t.Parallel()
-	n := 400
-	if testing.Short() {
-		n = 250 // with fewer parts, some texts would grow less than 64 times even without the limit
-	}
+	n := scaletest.Short(250, 400) // with fewer parts, some texts would grow less than 64 times even without the limit
 	repeat := func(format string, separator string) string {
 		parts := make([]string, n)
 		for i := range parts {

@@ -154,7 +154,7 @@ func TestThreatFeedsTimeGrowsLinearly(t *testing.T) {
 				}
 			}
 			n, factor := 250, 8
-			if testing.Short() && !strings.HasPrefix(name, "comparisons and ") { // fewer comparisons would stay below the limit
+			if scaletest.Short(true, false) && !strings.HasPrefix(name, "comparisons and ") { // fewer comparisons would stay below the limit
 				n, factor = 125, 4
 			}
 			for ; n < 4000; n *= 2 { // shorter times are too imprecise to compare

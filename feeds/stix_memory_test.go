@@ -130,12 +130,7 @@ func repeated(text string, n int) io.Reader {
 
 // fewer returns scaletest.N(n), or n/100 with -short. It is for inputs that do not have to exceed a limit: with -short,
 // even n/20 would stay far below the bounds of memory and temporary files.
-func fewer(n int) int {
-	if testing.Short() {
-		return n / 100
-	}
-	return scaletest.N(n)
-}
+func fewer(n int) int { return scaletest.Short(n/100, scaletest.N(n)) }
 
 // Memory tests are not parallel because all tests share the heap.
 func TestSTIXMemoryIsBounded(t *testing.T) {

@@ -150,10 +150,7 @@ func FuzzExclusionLists(f *testing.F) {
 }
 
 func TestListsAreReadInLinearTime(t *testing.T) {
-	factor := 16
-	if testing.Short() {
-		factor = 8
-	}
+	factor := scaletest.Short(8, 16)
 	for name, list := range map[string]func(n int) string{
 		"lines":           func(n int) string { return strings.Repeat("\n", n) },
 		"number signs":    func(n int) string { return "a" + strings.Repeat("#", n) },

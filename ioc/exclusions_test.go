@@ -451,10 +451,7 @@ func TestExcludeIsLinearInTheValue(t *testing.T) {
 	} {
 		require.NoError(t, x.AddWarningList(strings.NewReader(list)))
 	}
-	factor := 16
-	if testing.Short() {
-		factor = 8
-	}
+	factor := scaletest.Short(8, 16)
 	for name, tc := range map[string]struct {
 		typ   Type
 		value func(n int) string

@@ -10,10 +10,7 @@ import (
 // Extract takes time linear in the length of a text. It scans at most one window at a time, so the test
 // compares texts of an eighth of a window with texts of a window, or of half a window with -short.
 func TestThreatTextTimeGrowsLinearly(t *testing.T) {
-	factor := 8
-	if testing.Short() {
-		factor = 4
-	}
+	factor := scaletest.Short(4, 8)
 	for _, pattern := range []string{
 		"a@", "a.", "a-", "1.", "1.2.3.4 ", "1.2.3.4,", "1:", "::", ":1", "a:1:", "[.]", "[", "](", "a[.]b ", "(at)", " [.] ",
 		"http://", "http://a.b/,", "http://a.example/(", "http://a.example/) ", "hxxp://a.b/;", "://", "\\", "\\n", "\\.", "a\\.b", "&amp;", "&#", "&",

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // values returns the type and value of each indicator in a text.
@@ -219,10 +220,7 @@ func TestExtractWithParserOptions(t *testing.T) {
 // A window ends after a line, a word or a cell, so the positions of indicators make no difference.
 func TestExtractReadsLongTexts(t *testing.T) {
 	t.Parallel()
-	windows := 4
-	if testing.Short() {
-		windows = 2
-	}
+	windows := scaletest.Short(2, 4)
 	for _, separator := range []string{"\n", " ", ",", "\"", "\r\n"} {
 		for shift := range 3 {
 			var b strings.Builder
@@ -310,10 +308,7 @@ func TestExtractStopsWithTheLoop(t *testing.T) {
 // Extract keeps one window and a limited number of names in memory, regardless of the length of the text.
 func TestExtractMemoryDoesNotGrow(t *testing.T) {
 	const most = 2 << 20
-	size := int64(4 * most)
-	if testing.Short() {
-		size = 2 * most
-	}
+	size := scaletest.Short(int64(2*most), 4*most)
 	heap := func() uint64 {
 		runtime.GC()
 		var m runtime.MemStats

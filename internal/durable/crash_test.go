@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 const memPath = "state/feeds/spool"
@@ -175,12 +176,7 @@ func TestMachineCrashAtEachOperation(t *testing.T) {
 }
 
 // every returns the step between the operations at which the machine crashes after another fault.
-func every() int {
-	if testing.Short() {
-		return 7
-	}
-	return 1
-}
+func every() int { return scaletest.Short(7, 1) }
 
 // One process dies, another continues, and then the machine crashes.
 func TestProcessCrashThenMachineCrash(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/threatconnect-go/threatconnect/internal/durable"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // scenario is an import that tests repeat with a fault at each of its operations.
@@ -65,7 +66,7 @@ func scenarios() map[string]scenario {
 func exhaustive() bool { return os.Getenv("ENGINE_EXHAUSTIVE") == "1" }
 
 // short reports whether to try a smaller sample.
-func short() bool { return testing.Short() && !exhaustive() }
+func short() bool { return scaletest.Short(true, false) && !exhaustive() }
 
 // stride returns the distance between two operations with a fault.
 func (s *scenario) stride(quick int) int {

@@ -19,7 +19,17 @@ func N[T int | int64 | uint64](n T) T { return max(1, n/T(Stride())) }
 
 // Size returns the size of an input that tests nothing if it is small: a quarter of n with -short, otherwise n. Small
 // inputs for RequireLinear, for example, take too little time to measure.
-func Size(n int) int { return n / max(1, Stride()/5) }
+func Size(n int) int { return Short(n/4, n) }
+
+// Short returns short with -short and otherwise full. It is for sizes that neither N nor Size fits.
+func Short[T any](short, full T) T {
+	if Stride() == shortStride {
+		return short
+	}
+	return full
+}
+
+const shortStride = 20
 
 // Stride returns the distance between the cases that a test runs: 1 if the environment variable FULL is not empty, 20
 // with -short, otherwise 4. FULL has precedence over -short. Stride panics before the flags of the test are parsed.
@@ -28,7 +38,7 @@ func Stride() int {
 	case os.Getenv("FULL") != "":
 		return 1
 	case testing.Short():
-		return 20
+		return shortStride
 	default:
 		return 4
 	}

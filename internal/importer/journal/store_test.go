@@ -258,12 +258,7 @@ func dirImport(t *testing.T, fsys *durable.Mem, todo []*record) (taken []*record
 }
 
 // sparse returns the factor by which -short increases the distance between cases.
-func sparse() int {
-	if testing.Short() {
-		return 4
-	}
-	return 1
-}
+func sparse() int { return scaletest.Short(4, 1) }
 
 // TestDiskFaultAtEachOperation makes each operation of a file system fail, with and without effect, or crashes
 // the process or the machine at the operation.
