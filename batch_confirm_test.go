@@ -1,6 +1,7 @@
 package threatconnect_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -103,6 +104,42 @@ func TestItemWithSeveralErrorsCountsAsOneFailure(t *testing.T) {
 			assert.EqualValues(t, 7, e.Seq)
 		}
 	})
+}
+
+// TestReportedErrorsAreCountedInInterruptedImport interrupts an import at the first or the last error that a completed
+// job lists. The errors are in no record then.
+func TestReportedErrorsAreCountedInInterruptedImport(t *testing.T) {
+	t.Parallel()
+	entry := `{"errorReason":"Error (0x1007): the group was not found","errorSource":{"type":"Host","summary":"h%d.example"}}`
+	platform := completed(`"errorCount":2,"successCount":8,"unprocessCount":0`, fmt.Sprintf("["+entry+","+entry+"]", 3, 7))
+	for last := range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithCancelCause(t.Context())
+			defer stop(nil)
+			var reported []threatconnect.BatchItemError
+			cfg := appendConfig()
+			cfg.Spool, cfg.Run = newMemSpool(), "today"
+			cfg.OnError = func(e threatconnect.BatchItemError) {
+				if reported = append(reported, e); len(reported) == 1+last {
+					stop(errors.New("the caller is gone"))
+					time.Sleep(time.Second) // until Close has seen it
+				}
+			}
+			w, err := threatconnecttest.NewT(t).Client(threatconnect.WithTransport(platform)).Batch.NewWriter(ctx, cfg)
+			require.NoError(t, err)
+			for n := range 10 {
+				addAll(t, w, batchHost(n))
+			}
+			var b *threatconnect.BatchError
+			require.ErrorAs(t, w.Close(ctx), &b)
+			require.ErrorContains(t, b, "the caller is gone")
+			assert.True(t, b.Kept)
+			assert.Len(t, reported, 2)
+			assert.Equal(t, reported, b.Items)
+			assert.EqualValues(t, 2, b.Stats.Indicators.Failed)
+			assert.EqualValues(t, 10, b.Stats.Indicators.Succeeded+b.Stats.Indicators.Failed+b.Stats.Indicators.Unknown)
+		})
+	}
 }
 
 // resumed interrupts imports after different numbers of requests and resumes each with a changed configuration. Every

@@ -248,6 +248,40 @@ func (p *process) balance() error {
 	if c := &st.Outcome.Contents; st.Totals.Contents != c.Total() {
 		return fmt.Errorf("the outcome of %d contents is %+v", st.Totals.Contents, *c)
 	}
+	return p.reportsCount(&st.Outcome)
+}
+
+// reportsCount requires that the outcome of an ended process contains each reported failure, and counts each
+// reported item of a job as failed.
+func (p *process) reportsCount(o *item.Outcome) error {
+	type key struct {
+		seq    int64
+		typ    string
+		job    int64
+		reason string
+	}
+	keyOf := func(f *item.Failure) key { return key{f.Seq, f.Type, f.Job, f.Reason} }
+	listed := map[key]bool{}
+	for i := range o.Failures {
+		listed[keyOf(&o.Failures[i])] = true
+	}
+	refused := map[key]bool{}
+	for i := range p.named {
+		f := &p.named[i]
+		if !listed[keyOf(f)] && o.More == 0 {
+			return fmt.Errorf("a reported failure is not in the outcome: %+v", *f)
+		}
+		if f.Seq >= 0 && f.Job > 0 && !f.Unprocessed && !f.Content {
+			refused[key{seq: f.Seq, typ: f.Type}] = true
+		}
+	}
+	failed := int64(0)
+	for _, c := range o.Kinds {
+		failed += c.Failed
+	}
+	if n := int64(len(refused)); failed < n {
+		return fmt.Errorf("%d failed items were reported, and %d are counted", n, failed)
+	}
 	return nil
 }
 

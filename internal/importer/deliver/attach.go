@@ -42,10 +42,14 @@ func (d *Deliverer) attach(ctx context.Context, f *File) (left item.Outcome, err
 			_, _, seq := f.At(c.Position)
 			d.note(&a.Outcome, item.Failure{Seq: seq, Type: c.Type, Name: c.XID, Content: true, Err: err})
 		}
-		if err := d.Journal.Attach(ctx, a); err != nil {
-			return d.Leave(f), err
+		jerr := d.Journal.Attach(ctx, a)
+		f.Contents = f.Contents[1:]
+		if jerr != nil {
+			left = d.Leave(f)
+			left.Plus(&a.Outcome)
+			return left, jerr
 		}
-		if f.Contents = f.Contents[1:]; err == nil {
+		if err == nil {
 			d.report(Event{File: f.Number, Items: 1, Bytes: c.Size, XID: c.XID}, Attached)
 		}
 	}

@@ -45,14 +45,18 @@ type File struct {
 	sent      bool  // the first piece was uploaded
 	settled   Event // of the completed piece that is not in the journal yet
 	last      int64 // ID of the last job
+
+	// What is known of a completed first piece whose list of errors could not be read to its end.
+	noted  item.Outcome // its failures
+	failed []bool       // its items that errors name
 }
 
 // maxBisections limits the bisections of a file. If more are needed, the items are not the cause.
 const maxBisections = 64
 
 // Run delivers a file. An error ends the import, because later files may refer to missing items. The outcomes
-// of items are in the journal; left counts the items whose outcome is not, and which a resumed import
-// continues with.
+// of items are in the journal; left contains those that are not, and with which a resumed import continues.
+// Each failure that was reported is in one of them.
 func (d *Deliverer) Run(ctx context.Context, f *File) (left item.Outcome, err error) {
 	for len(f.Pieces) > 0 {
 		if d.Stopped() {
@@ -61,14 +65,17 @@ func (d *Deliverer) Run(ctx context.Context, f *File) (left item.Outcome, err er
 		s, err := d.deliverPiece(ctx, f)
 		if s != nil {
 			s.File, s.Again = f.Number, f.Again
-			if jerr := d.Journal.Settle(ctx, s); jerr != nil {
-				return d.Leave(f), errors.Join(err, jerr)
+			jerr := d.Journal.Settle(ctx, s)
+			f.Pieces, f.sent = s.Pieces, false
+			if jerr != nil {
+				left = d.Leave(f)
+				left.Plus(&s.Outcome)
+				return left, errors.Join(err, jerr)
 			}
 			if f.settled.Job != 0 {
 				d.report(f.settled, Settled)
 				f.settled = Event{}
 			}
-			f.Pieces, f.sent = s.Pieces, false
 			for i := range f.Contents {
 				if slices.Contains(s.Refused, f.Contents[i].Position) {
 					f.Contents[i].Refused = true
@@ -84,6 +91,7 @@ func (d *Deliverer) Run(ctx context.Context, f *File) (left item.Outcome, err er
 
 // Leave counts the remaining items and contents of a file when the import ends.
 func (d *Deliverer) Leave(f *File) (o item.Outcome) {
+	o.Plus(&f.noted)
 	for i, p := range f.Pieces {
 		if p.Job != 0 {
 			if o.Lost = append(o.Lost, p.Job); i == 0 && f.sent {
@@ -91,12 +99,16 @@ func (d *Deliverer) Leave(f *File) (o item.Outcome) {
 			}
 		}
 		for pos := p.From; pos < p.To; pos++ {
-			if p.Job != 0 {
-				o.Kinds[f.KindAt(pos)].Unknown++
-				continue
+			k := &o.Kinds[f.KindAt(pos)]
+			switch {
+			case i == 0 && f.failed != nil && f.failed[pos-p.From]:
+				k.Failed++
+			case p.Job != 0:
+				k.Unknown++
+			default:
+				k.Unprocessed++
+				d.note(&o, f.failure(pos, item.Failure{Unprocessed: true}))
 			}
-			o.Kinds[f.KindAt(pos)].Unprocessed++
-			d.note(&o, f.failure(pos, item.Failure{Unprocessed: true}))
 		}
 	}
 	o.Contents.Unprocessed += int64(len(f.Contents))

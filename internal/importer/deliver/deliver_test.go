@@ -257,6 +257,26 @@ func TestDeliveries(t *testing.T) {
 			replies: replies{"status 1": {done(1, 1, 0)}, "errors 1": {cancels(Fault{NotReady: true})}},
 		},
 		{
+			name:    "a list whose caller is gone when it breaks off",
+			content: "a b:d",
+			replies: replies{"status 1": {done(1, 2, 0)}, "errors 1": {cancels(partial{named("b")})}},
+		},
+		{
+			name:    "a list that breaks off in an outage that is too long",
+			content: "a b",
+			replies: replies{"status 1": {done(1, 1, 0), lost}, "errors 1": {partial{named("b")}, lost, lost, lost, lost}},
+		},
+		{
+			name:    "a list whose outcome cannot be kept",
+			content: "a b c",
+			replies: replies{"status 1": {done(2, 1, 0)}, "errors 1": {cancels([]attribute.Entry{named("b")})}},
+		},
+		{
+			name:    "a list of an aborted job whose outcome cannot be kept",
+			content: "a b c",
+			replies: replies{"status 1": {done(1, 1, 1)}, "errors 1": {cancels(fatal(" Last known JSON path: '$.indicator[1]'"))}},
+		},
+		{
 			name:    "an owner that is full",
 			content: "a b c",
 			replies: replies{"status 1": {done(1, 1, 2)}, "errors 1": {[]attribute.Entry{{Code: attribute.CodeLimit, Reason: "full"}}}},
