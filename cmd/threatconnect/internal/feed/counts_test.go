@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,31 @@ func randomFeed(random *rand.Rand, lines int) string {
 	return b.String()
 }
 
+// interruption calls a function while the client reads the response to a request.
+type interruption struct {
+	srv  *threatconnecttest.Server
+	mu   sync.Mutex
+	left int64 // requests; 0 means that there is no interruption
+	stop func()
+}
+
+// after sets the number of the request, from 1, and the function.
+func (i *interruption) after(requests int64, stop func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.left, i.stop = requests, stop
+}
+
+func (i *interruption) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	i.srv.ServeHTTP(w, r)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.left--; i.left == 0 {
+		_ = http.NewResponseController(w).Flush()
+		i.stop()
+	}
+}
+
 // Every entry of a feed has exactly one outcome, whatever the flags, faults and interruptions of the run.
 func TestEveryEntryHasExactlyOneOutcome(t *testing.T) {
 	t.Parallel()
@@ -61,7 +87,8 @@ func TestEveryEntryHasExactlyOneOutcome(t *testing.T) {
 					args = append(args, flags...)
 				}
 			}
-			e, feed := to(t, srv), ""
+			interruption := &interruption{srv: srv}
+			e, feed := through(t, srv, interruption), ""
 			for range 4 {
 				if feed == "" || random.IntN(3) > 0 {
 					feed = randomFeed(random, 20+random.IntN(200))
@@ -71,7 +98,7 @@ func TestEveryEntryHasExactlyOneOutcome(t *testing.T) {
 				extra := args
 				switch random.IntN(5) {
 				case 0:
-					time.AfterFunc(time.Duration(random.IntN(300))*time.Millisecond, func() { stop(errors.New("interrupted")) })
+					interruption.after(1+random.Int64N(30), func() { stop(errors.New("interrupted")) })
 				case 1: // an outage begins during the import
 					require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/batch", Skip: 1 + random.IntN(8), Times: -1, Probability: 1})) // with a Probability, it need not strike: there may be fewer jobs
 					extra = append(extra, "--retry-for", "100ms")
@@ -81,6 +108,7 @@ func TestEveryEntryHasExactlyOneOutcome(t *testing.T) {
 					require.NoError(t, srv.Inject(threatconnecttest.FaultMix(random.Uint64(), 0.05, threatconnecttest.FaultStatus, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultHTML)))
 				}
 				outcomesOf(t, e.feed(feed).run(ctx, extra...), strings.Join(extra, " "))
+				interruption.after(0, nil)
 				stop(nil)
 			}
 			srv.ClearFaults()

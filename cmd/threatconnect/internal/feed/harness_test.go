@@ -58,7 +58,13 @@ type env struct {
 // to serves srv on a port and returns the environment of a client. Its flags allow documentation values.
 func to(t *testing.T, srv *threatconnecttest.Server) env {
 	t.Helper()
-	s := httptest.NewServer(srv)
+	return through(t, srv, srv)
+}
+
+// through is like to, with a handler in front of srv.
+func through(t *testing.T, srv *threatconnecttest.Server, h http.Handler) env {
+	t.Helper()
+	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return env{
 		vars: map[string]string{
