@@ -263,12 +263,6 @@ func (s AssociationsService) IndicatorsByAction(ctx context.Context, file Resour
 		})
 }
 
-// RelatedVictimAssetOptions selects the victim assets of a list. Nil and the zero value select assets of all types.
-type RelatedVictimAssetOptions struct {
-	ListOptions
-	Type VictimAssetType `url:"-"` // if set, selects the assets of one type
-}
-
 // Tasks returns an iterator over the tasks that are associated with a task or a victim. It requests a page only when
 // the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
@@ -351,76 +345,4 @@ func (s AssociationsService) Victims(ctx context.Context, resource Resource, opt
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s AssociationsService) Victim(ctx context.Context, resource, victim Resource) (*Victim, error) {
 	return s.relations(ctx, resource).victim(ctx, victim)
-}
-
-// VictimAssets returns an iterator over the assets of a victim, or of the victims that are associated with another
-// resource. The assets have only their ID and main value. The iterator requests a page only when the loop reaches
-// it. If a request fails, it yields the error and stops.
-//
-//	API: GET /v2/{resource}/victimAssets
-//	API: GET /v2/{resource}/victimAssets/{victimAssetType}
-//
-// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s AssociationsService) VictimAssets(ctx context.Context, resource Resource, opts *RelatedVictimAssetOptions) iter.Seq2[VictimAsset, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, resource) },
-		func(t target) iter.Seq2[VictimAsset, error] {
-			r, keys := t.route.under("victimAssets"), []string{"victimAsset"}
-			if o.Type == "" {
-				return related(ctx, s.c, t, o.ListOptions, r, keys, readVictimAsset(nil))
-			}
-			def := victimAssetDefOf(o.Type)
-			if def == nil {
-				return failing[VictimAsset](errVictimAssetType(o.Type))
-			}
-			return related(ctx, s.c, t, o.ListOptions, r.under(def.branch), append(keys, def.entity), readVictimAsset(def))
-		})
-}
-
-// VictimAsset returns one asset of a victim that is associated with a resource. If it is not associated, the
-// error matches [ErrNotFound]. VictimAsset costs one request.
-//
-//	API: GET /v2/{resource}/victimAssets/{victimAssetType}/{assetId}
-//
-// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s AssociationsService) VictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) (VictimAsset, error) {
-	t, def, err := s.victimAsset(ctx, resource, typ, assetID)
-	if err != nil {
-		return nil, err
-	}
-	return one(ctx, s.c, t.call(http.MethodGet, nil), def.keys(), readVictimAsset(def))
-}
-
-// UnlinkVictimAsset removes the association of a resource with an asset of a victim. The platform creates such
-// associations when the victim is linked. To delete the asset itself, use [VictimAssetsService.Remove].
-// UnlinkVictimAsset costs one request.
-//
-//	API: DELETE /v2/groups/{type}/{id}/victimAssets/{victimAssetType}/{assetId}
-//	API: DELETE /v2/indicators/{type}/{indicator}/victimAssets/{victimAssetType}/{assetId}
-//	API: DELETE /v2/tasks/{id}/victimAssets/{victimAssetType}/{assetId}
-//
-// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s AssociationsService) UnlinkVictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) error {
-	t, _, err := s.victimAsset(ctx, resource, typ, assetID)
-	if err == nil && t.kind == kindVictim {
-		err = &ValidationError{Field: "resource", Rule: "is a victim, whose assets are its own", Fix: "to delete one, use client.VictimAssets.Remove"}
-	}
-	if err != nil {
-		return err
-	}
-	return s.c.remove(ctx, t.route, t.owner)
-}
-
-// victimAsset returns the target of an asset below a resource.
-func (s AssociationsService) victimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) (target, *victimAssetDef, error) {
-	t, err := s.c.targetOf(ctx, resource)
-	if err != nil {
-		return target{}, nil, err
-	}
-	def := victimAssetDefOf(typ)
-	if def == nil {
-		return target{}, nil, errVictimAssetType(typ)
-	}
-	t, err = def.below(t, assetID)
-	return t, def, err
 }

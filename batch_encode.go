@@ -371,31 +371,3 @@ func (e *encoder) values(def *indicatorDef, v [3]string) {
 		text(&e.Writer, key, v[i])
 	}
 }
-
-// listedIndicator is an indicator from a list of the platform. It is written with exactly the listed value
-// instead of the canonical form, so that exactly this indicator is deleted or changed.
-type listedIndicator struct {
-	typ     IndicatorType
-	summary string
-	change  *IndicatorMeta // the change; nil to delete
-}
-
-func (*listedIndicator) batchItem() {}
-
-// listed writes a listedIndicator.
-func (e *encoder) listed(in *listedIndicator) error {
-	e.typ, e.name = string(in.typ), in.summary
-	e.out.Type, e.out.Name = e.typ, e.name
-	e.BeginObject()
-	e.Key("type")
-	e.Text(string(in.typ))
-	e.Key("summary")
-	e.Text(in.summary)
-	var err error
-	if in.change != nil {
-		in.change.write(&e.Writer)
-		err = e.lists(nil, in.change.Tags, nil)
-	}
-	e.EndObject()
-	return err
-}

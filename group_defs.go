@@ -322,40 +322,6 @@ func (s *Signature) checkOwn(m mode) error {
 	return firstError(needs(m, m, "signature file name", s.FileName), needs(m, m, "signature file type", string(s.FileType)), needs(m, m, "signature text", s.FileText))
 }
 
-func (a *AISummary) own(key []byte, r *wire.Reader) bool {
-	switch string(key) {
-	case "insights":
-		a.Insights = r.Text()
-	case "aiProvider":
-		a.AIProvider = r.Text()
-	case "aiLastRetrievalDate":
-		a.AILastRetrieval = r.Time()
-	default:
-		return false
-	}
-	return true
-}
-
-func (a *AISummary) write(w *wire.Writer, m mode) {
-	if m == modeBatch {
-		text(w, "insights", a.Insights)
-		text(w, "aiProvider", a.AIProvider)
-		when(w, "aiLastRetrievalDate", a.AILastRetrieval)
-	}
-}
-
-func (a *AISummary) check(m mode) error {
-	switch {
-	case *a == AISummary{}:
-		return nil
-	case m == modeCreate:
-		return batchOnly("AI summary")
-	case a.Insights != "" && a.AIProvider == "":
-		return &ValidationError{Field: "AI summary", Rule: "has insights and no provider"}
-	}
-	return nil
-}
-
 func batchOnly(field string) error {
 	return notInCreate("group", field, "import the group with client.Batch")
 }

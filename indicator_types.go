@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/canon"
-	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // IndicatorType is the name of an indicator type in lists and batch files.
@@ -368,66 +367,4 @@ func (h *Hashtag) target(ctx context.Context, c *Client) (target, error) {
 }
 func (i *CustomIndicator) target(ctx context.Context, c *Client) (target, error) {
 	return targetOfIndicator(ctx, c, i)
-}
-
-// own reads the value of key and reports whether it is a field that only this type has.
-func (f *File) own(key []byte, r *wire.Reader) bool {
-	switch string(key) {
-	case "size":
-		f.Size = r.Int64Ptr()
-	case "fileOccurrence":
-		f.Occurrences = readList(r, readFileOccurrence)
-	default:
-		return false
-	}
-	return true
-}
-
-func (h *Host) own(key []byte, r *wire.Reader) bool {
-	switch string(key) {
-	case "dnsActive":
-		h.DNSActive = r.BoolPtr()
-	case "whoisActive":
-		h.WhoisActive = r.BoolPtr()
-	default:
-		return false
-	}
-	return true
-}
-
-// writeOwn writes the fields that only this type has. Batch files have two known names for the size and contain
-// both.
-func (f *File) writeOwn(w *wire.Writer, m mode) {
-	if f.Size != nil {
-		w.Key("size")
-		w.Int64(*f.Size)
-		if m == modeBatch {
-			w.Key("intValue1")
-			w.Int64(*f.Size)
-		}
-	}
-	if m == modeBatch && len(f.Occurrences) > 0 {
-		w.Key("fileOccurrence")
-		w.BeginArray()
-		for i := range f.Occurrences {
-			f.Occurrences[i].write(w)
-		}
-		w.EndArray()
-	}
-}
-
-func (h *Host) writeOwn(w *wire.Writer, m mode) {
-	flag := func(v *bool, single, batch string) {
-		switch {
-		case v == nil:
-		case m == modeBatch:
-			w.Key(batch)
-			w.Bool(*v)
-		default:
-			w.Key(single)
-			w.BoolText(*v)
-		}
-	}
-	flag(h.DNSActive, "dnsActive", "flag1")
-	flag(h.WhoisActive, "whoisActive", "flag2")
 }

@@ -64,32 +64,6 @@ func NewReader(b []byte) *Reader {
 	return r
 }
 
-// DefaultLimit is the default limit of a Reader: three times the default maximum size of an element
-// in [Elements]. See [Reader.Limit].
-const DefaultLimit = 3 * elementsMax
-
-// Limit caps the memory of the values created from a text at n bytes. The Reader counts strings and
-// raw values; callers report structs with [Reader.Spend]. A limit on the size of the text would not
-// suffice, because three bytes of text can become a struct of 500 bytes. 0 means [DefaultLimit].
-func (r *Reader) Limit(n int64) { r.limit, r.left = n, cmp.Or(n, DefaultLimit) }
-
-// Charge makes r also charge its memory to another Reader, so a Reader of a part of a text has no
-// limit of its own.
-func (r *Reader) Charge(to *Reader) { r.payer = to }
-
-// Spend records that the caller creates a value of n bytes from the text. Beyond the limit, it
-// records an error that matches [ErrTooLarge].
-func (r *Reader) Spend(n int) {
-	r.left -= int64(n)
-	if r.payer != nil {
-		r.payer.Spend(n)
-		r.left = r.payer.left
-	}
-	if r.left < 0 {
-		r.fail(r.i, whatMemory)
-	}
-}
-
 // Reset makes r read b from the start, without an error and with nothing spent. It keeps the limit
 // and buffers of up to 64 KiB.
 func (r *Reader) Reset(b []byte) {
@@ -114,52 +88,6 @@ func (r *Reader) Err() error {
 		return nil
 	}
 	return r.err
-}
-
-// Misfits contains the values that [Reader.Keep] preserves.
-type Misfits struct {
-	depth  int                        // depth of the object whose keys the values have; 0 keeps nothing
-	key    int                        // position of the current key of that object
-	values map[string]json.RawMessage // nil if all values fit
-}
-
-// Keep makes r preserve scalars of unexpected form instead of returning errors. Call it before
-// Object. While the object is read, a scalar method at a valid JSON value of another form returns
-// its result for null, and r stores the value under its key. A value in nested objects is stored
-// under the outermost and the innermost key, joined by a dot. Keep returns the previous state for
-// [Reader.Kept].
-func (r *Reader) Keep() (before Misfits) {
-	before, r.misfits = r.misfits, Misfits{depth: r.depth + 1}
-	return before
-}
-
-// Kept ends the effect of Keep after the object has been read. It returns the preserved values, or
-// nil if there are none.
-func (r *Reader) Kept(before Misfits) map[string]json.RawMessage {
-	values := r.misfits.values
-	r.misfits = before
-	return values
-}
-
-// misfit handles the value at r.b[r.from:r.i], which has been read and has an unexpected form.
-func (r *Reader) misfit(want string) {
-	m := &r.misfits
-	if m.depth == 0 || r.err != nil || r.depth < m.depth {
-		r.fail(r.i, want)
-		return
-	}
-	key, _ := (&Reader{b: r.b, i: m.key}).quoted(new([]byte)) // reads the key again, because misfits are rare
-	name := string(key)
-	if r.depth > m.depth && string(r.key) != name {
-		name += "." + string(r.key)
-	}
-	const entry = 128 // bytes of an entry in a growing map
-	raw := r.b[r.from:r.i]
-	r.Spend(entry + len(name) + len(raw))
-	if m.values == nil {
-		m.values = make(map[string]json.RawMessage, 2)
-	}
-	m.values[name] = append(json.RawMessage(nil), raw...)
 }
 
 // Fail records an error at the current position unless there already is one. what must not contain
