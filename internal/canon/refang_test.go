@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 func TestRefang(t *testing.T) {
@@ -194,10 +197,18 @@ func TestRefangDoesNotAllocateIfUnchanged(t *testing.T) {
 }
 
 func TestRefangIsLinearInNestedBrackets(t *testing.T) {
-	t.Parallel()
-	const depth = 1 << 20
-	nested := "a" + strings.Repeat("[", depth) + "." + strings.Repeat("]", depth) + "b"
-	assert.Equal(t, "a.b", Refang(nested))
-	quoted := strings.Repeat("<", depth) + "a" + strings.Repeat(">", depth)
-	assert.Equal(t, "a", Refang(quoted))
+	for name, c := range map[string]struct {
+		text func(depth int) string
+		want string
+	}{
+		"around a dot": {func(n int) string { return "a" + strings.Repeat("[", n) + "." + strings.Repeat("]", n) + "b" }, "a.b"},
+		"around it":    {func(n int) string { return strings.Repeat("<", n) + "a" + strings.Repeat(">", n) }, "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scaletest.RequireLinear(t, scaletest.Size(64<<10), 8, func(n int) func() {
+				text := c.text(n)
+				return func() { require.Equal(t, c.want, Refang(text)) }
+			})
+		})
+	}
 }

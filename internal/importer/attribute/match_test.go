@@ -331,21 +331,25 @@ func TestFindInRandomFeedsReturnsNoOtherItem(t *testing.T) {
 	assert.Greater(t, known, feeds/5, "many errors are assigned")
 }
 
-// TestErrorsOfManyEqualItemsAreReadInTime uses files with many equal names; with FULL=1, files of the
-// largest size. The time per error must not depend on the number of equal names.
-func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
+// equalItems returns a file of count items, of which the first alike have the same name.
+func equalItems(count, alike int) *item.File {
+	var items item.File
+	for n := range count {
+		text := `{"type":"Mutex","summary":"a : b","description":"d"}`
+		if n >= alike {
+			text = `{"type":"Mutex","summary":"` + strconv.Itoa(n) + `","description":"` + strings.Repeat("ab ", 20) + `"}`
+		}
+		items.Add(item.Indicators, int64(n), []byte(text))
+	}
+	return &items
+}
+
+func TestErrorsOfEqualItemsConcernOneEach(t *testing.T) {
 	t.Parallel()
 	count := scaletest.N(10_000)
 	for name, alike := range map[string]int{"all": count, "a few": scaletest.N(maxMatches)} {
-		var items item.File
-		for n := range count {
-			text := `{"type":"Mutex","summary":"a : b","description":"d"}`
-			if n >= alike {
-				text = `{"type":"Mutex","summary":"` + strconv.Itoa(n) + `","description":"` + strings.Repeat("ab ", 20) + `"}`
-			}
-			items.Add(item.Indicators, int64(n), []byte(text))
-		}
-		m := New(&items, items.All())
+		items := equalItems(count, alike)
+		m := New(items, items.All())
 		for _, c := range []struct {
 			errors int
 			Entry
@@ -361,5 +365,25 @@ func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestErrorsOfEqualItemsAreReadInLinearTime(t *testing.T) {
+	e := Entry{Code: CodeIndicator, Source: Source{Type: "Mutex", Refs: []string{"a : b"}}}
+	for name, alike := range map[string]func(count int) int{
+		"all":   func(count int) int { return count },
+		"a few": func(int) int { return maxMatches },
+	} {
+		t.Run(name, func(t *testing.T) {
+			scaletest.RequireLinear(t, scaletest.Size(800), 8, func(n int) func() {
+				items := equalItems(n, alike(n))
+				return func() {
+					m := New(items, items.All())
+					for range n {
+						m.Find(&e)
+					}
+				}
+			})
+		})
 	}
 }
