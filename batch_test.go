@@ -2,7 +2,6 @@ package threatconnect_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,7 +20,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
-	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -271,119 +268,6 @@ func TestBatchJobsAgainstTheServer(t *testing.T) {
 		_, err = client.Batch.Wait(ctx, st.ID)
 		require.ErrorContains(t, err, "waiting for batch job 2")
 	})
-}
-
-func TestErrorFileCompressionIsDetected(t *testing.T) {
-	t.Parallel()
-	const text = `[{errorReason:"Error (0x1005): no",errorSource:"a.example"}]`
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, err := z.Write([]byte(text))
-	require.NoError(t, err)
-	require.NoError(t, z.Close())
-	for name, c := range map[string]struct {
-		body   []byte
-		header http.Header
-	}{
-		"plain":            {[]byte(text), http.Header{"Content-Type": {"text/plain"}}},
-		"declared gzip":    {packed.Bytes(), http.Header{"Content-Encoding": {"gzip"}}},
-		"undeclared gzip":  {packed.Bytes(), http.Header{"Content-Type": {"application/octet-stream ; boundary="}}},
-		"compressed twice": {twice(t, packed.Bytes()), http.Header{"Content-Encoding": {"gzip"}}},
-	} {
-		m, client := batchMock(t)
-		m.RegisterResponder("GET", batchBase+"/v2/batch/7/errors", func(*http.Request) (*http.Response, error) {
-			resp := httpmock.NewBytesResponse(200, c.body)
-			resp.Header = c.header.Clone()
-			return resp, nil
-		})
-		n := 0
-		for e, err := range client.Batch.Errors(t.Context(), 7) {
-			require.NoError(t, err, name)
-			assert.Equal(t, "a.example", e.Ref)
-			n++
-		}
-		assert.Equal(t, 1, n, name)
-	}
-}
-
-func twice(t *testing.T, b []byte) []byte {
-	t.Helper()
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, err := z.Write(b)
-	require.NoError(t, err)
-	require.NoError(t, z.Close())
-	return packed.Bytes()
-}
-
-func TestOversizedErrorListFails(t *testing.T) {
-	t.Parallel()
-	entry := []byte(`{"errorReason":"Error (0x1005): no","errorSource":"a.example"}` + "\n")
-	packed := zipped(t, bytes.Repeat(entry, 50_000)) // 3 MB
-	for name, c := range map[string]struct {
-		body []byte
-		says error
-		n    int
-	}{
-		"packed, and larger than the cap": {packed, threatconnect.ErrResponseTooLarge, 1 << 20 / len(entry)},
-		"larger than the cap":             {bytes.Repeat(entry, 50_000), threatconnect.ErrResponseTooLarge, 1 << 20 / len(entry)},
-		"an entry that does not end":      {append(bytes.Repeat(entry, 3), bytes.Repeat([]byte(`{"a":[`), 1<<17)...), threatconnect.ErrBadResponse, 3},
-	} {
-		m, client := batchMock(t, quick, threatconnect.WithMaxResponseBytes(1<<20))
-		m.RegisterResponder("GET", batchBase+"/v2/batch/7/errors", func(*http.Request) (*http.Response, error) {
-			return httpmock.NewBytesResponse(200, c.body), nil
-		})
-		n := 0
-		var last error
-		for _, err := range client.Batch.Errors(t.Context(), 7) {
-			if last = err; err == nil {
-				n++
-			}
-		}
-		require.ErrorIs(t, last, c.says, name)
-		assert.Equal(t, c.n, n, name)
-	}
-}
-
-func TestAListOfErrorsOf50MBIsReadInLittleMemory(t *testing.T) { // not in parallel: it measures memory
-	entries := scaletest.Size(800)
-	entry := []byte(`{"errorSource":"a.example","errorReason":"Error (0x1005): ` + strings.Repeat("no ", 22_000) + `"},` + "\n") // 64 KiB
-	m, client := batchMock(t)
-	m.RegisterResponder("GET", batchBase+"/v2/batch/7/errors", func(*http.Request) (*http.Response, error) {
-		r, w := io.Pipe()
-		go func() {
-			z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
-			if err != nil {
-				return
-			}
-			_, _ = z.Write([]byte("["))
-			for range entries {
-				if _, err := z.Write(entry); err != nil {
-					return
-				}
-			}
-			_, _ = z.Write([]byte("]"))
-			_ = z.Close()
-			_ = w.Close()
-		}()
-		resp := httpmock.NewStringResponse(200, "")
-		resp.Body = r
-		return resp, nil
-	})
-	var before, mem runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	n, most := 0, uint64(0)
-	for _, err := range client.Batch.Errors(t.Context(), 7) {
-		require.NoError(t, err)
-		if n++; n%(entries/4) == 0 {
-			runtime.GC()
-			runtime.ReadMemStats(&mem)
-			most = max(most, mem.HeapAlloc)
-		}
-	}
-	assert.Equal(t, entries, n)
-	assert.Less(t, int64(most)-int64(before.HeapAlloc), int64(8<<20))
 }
 
 func TestResultsFilters(t *testing.T) {

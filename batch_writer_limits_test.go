@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -291,4 +293,45 @@ func TestThreatErrorsOfAJobAreBounded(t *testing.T) {
 		assert.Equal(t, c.reported, len(b.Items)+b.More)
 		assert.EqualValues(t, c.items, stats.Total().Failed, "%+v", c)
 	}
+}
+
+func TestBatchWriterConcurrentAddAndClose(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.NewT(t)
+	cfg := appendConfig()
+	cfg.MaxItems, cfg.Concurrency = 10, 4
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+	require.NoError(t, err)
+	var added, late atomic.Int64
+	var wg sync.WaitGroup
+	for n := range 1000 {
+		wg.Go(func() {
+			switch err := w.Add(t.Context(), batchHost(n)); {
+			case err == nil:
+				added.Add(1)
+			case assert.ErrorIs(t, err, threatconnect.ErrBatchClosed):
+				late.Add(1)
+			}
+			_ = w.Stats()
+			if n%100 == 99 {
+				if err := w.Flush(t.Context()); err != nil {
+					assert.ErrorIs(t, err, threatconnect.ErrBatchClosed)
+				}
+			}
+		})
+	}
+	for range 10 {
+		wg.Go(func() {
+			time.Sleep(time.Millisecond)
+			assert.NoError(t, w.Close(t.Context()))
+		})
+	}
+	wg.Wait()
+	require.NoError(t, w.Close(t.Context()))
+	require.ErrorIs(t, w.Add(t.Context(), batchHost(0)), threatconnect.ErrBatchClosed)
+	require.ErrorIs(t, w.Flush(t.Context()), threatconnect.ErrBatchClosed)
+	assert.EqualValues(t, 1000, added.Load()+late.Load())
+	s := w.Stats().Indicators
+	assert.Equal(t, threatconnect.BatchCounts{Added: added.Load(), Succeeded: added.Load()}, s, "exactly the items that Add accepted are imported")
+	assert.EqualValues(t, added.Load(), srv.Counts(batchOwner).Indicators)
 }

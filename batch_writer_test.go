@@ -209,27 +209,6 @@ func TestErrorsOfSimilarItemsAreNotConfused(t *testing.T) {
 	}
 }
 
-func TestMissingErrorFileFallsBackToResults(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.NewT(t, threatconnecttest.WithLateErrors(1000))
-		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
-		require.NoError(t, err)
-		// The server rejects this type, and the client does not.
-		refused := threatconnect.NewCustomIndicator("No Such Type", "some value")
-		nameless := batchHost(1)
-		nameless.Attributes[0].Type = "No Such Attribute"
-		addAll(t, w, batchHost(0), refused, nameless)
-		err = w.Close(t.Context())
-		assert.ElementsMatch(t, []string{"-1  : 0x1005", "-1  : 0x2001"}, failures(t, err), "the messages do not name the items")
-		assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 1, Failed: 2}, w.Stats().Indicators)
-		var b *threatconnect.BatchError
-		require.ErrorAs(t, err, &b)
-		assert.Equal(t, "Error", b.Items[0].Severity)
-		assert.Equal(t, "Warning", b.Items[1].Severity)
-	})
-}
-
 func TestInvalidItemsDoNotStopImport(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)

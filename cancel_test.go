@@ -9,11 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -462,97 +460,4 @@ func TestConcurrentCallsOfEveryKind(t *testing.T) {
 		wg.Go(func() { assert.NoError(t, calls[n%len(calls)](n), "call %d", n%len(calls)) })
 	}
 	wg.Wait()
-}
-
-func TestBatchWriterConcurrentAddAndClose(t *testing.T) {
-	t.Parallel()
-	srv := threatconnecttest.NewT(t)
-	cfg := appendConfig()
-	cfg.MaxItems, cfg.Concurrency = 10, 4
-	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
-	require.NoError(t, err)
-	var added, late atomic.Int64
-	var wg sync.WaitGroup
-	for n := range 1000 {
-		wg.Go(func() {
-			switch err := w.Add(t.Context(), batchHost(n)); {
-			case err == nil:
-				added.Add(1)
-			case assert.ErrorIs(t, err, threatconnect.ErrBatchClosed):
-				late.Add(1)
-			}
-			_ = w.Stats()
-			if n%100 == 99 {
-				if err := w.Flush(t.Context()); err != nil {
-					assert.ErrorIs(t, err, threatconnect.ErrBatchClosed)
-				}
-			}
-		})
-	}
-	for range 10 {
-		wg.Go(func() {
-			time.Sleep(time.Millisecond)
-			assert.NoError(t, w.Close(t.Context()))
-		})
-	}
-	wg.Wait()
-	require.NoError(t, w.Close(t.Context()))
-	require.ErrorIs(t, w.Add(t.Context(), batchHost(0)), threatconnect.ErrBatchClosed)
-	require.ErrorIs(t, w.Flush(t.Context()), threatconnect.ErrBatchClosed)
-	assert.EqualValues(t, 1000, added.Load()+late.Load())
-	s := w.Stats().Indicators
-	assert.Equal(t, threatconnect.BatchCounts{Added: added.Load(), Succeeded: added.Load()}, s, "exactly the items that Add accepted are imported")
-	assert.EqualValues(t, added.Load(), srv.Counts(batchOwner).Indicators)
-}
-
-// TestBreakClosesStreamAndKeepsListConnection counts the connections to a real server.
-func TestBreakClosesStreamAndKeepsListConnection(t *testing.T) {
-	t.Parallel()
-	var mu sync.Mutex
-	conns := map[string]bool{}
-	ended := make(chan struct{}, 1)
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		mu.Lock()
-		conns[req.RemoteAddr] = true
-		mu.Unlock()
-		if strings.Contains(req.URL.Path, "/bulk/") {
-			_, _ = io.WriteString(w, `{"indicator":[`)
-			for {
-				if _, err := io.WriteString(w, strings.Repeat(`{"type":"Host","summary":"a.example"},`, 1000)); err != nil {
-					ended <- struct{}{}
-					return
-				}
-			}
-		}
-		_, _ = io.WriteString(w, `{"status":"Success","data":{"resultCount":500,"host":[{"id":1,"hostName":"a.example"},{"id":2,"hostName":"b.example"}]}}`)
-	}))
-	defer srv.Close()
-	c := newClient(t, srv.URL+"/api")
-	for range 10 {
-		for _, err := range c.Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}) {
-			require.NoError(t, err)
-			break
-		}
-	}
-	assert.Len(t, conns, 1, "a page is read completely, so its connection is reused")
-	for _, err := range c.InOwner("Example Source").Bulk.JSON(t.Context()) {
-		require.NoError(t, err)
-		break
-	}
-	select {
-	case <-ended:
-	case <-time.After(20 * time.Second):
-		t.Error("the server kept sending")
-	}
-	func() {
-		defer func() { assert.Equal(t, "mine", recover()) }()
-		for range c.InOwner("Example Source").Bulk.JSON(t.Context()) {
-			panic("mine")
-		}
-	}()
-	select {
-	case <-ended:
-	case <-time.After(20 * time.Second):
-		t.Error("the server kept sending after a panic")
-	}
 }

@@ -1,6 +1,7 @@
 package threatconnect_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -380,4 +381,77 @@ func TestReconcileOddLists(t *testing.T) {
 		Batch.Reconcile(t.Context(), sweep(), setOf(threatconnect.NewHost("a.example")))
 	require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 	require.ErrorContains(t, err, "another")
+}
+
+func TestReconcileEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	t.Run("while the feed is read", func(t *testing.T) {
+		t.Parallel()
+		srv := holding(t, "Host|a.example")
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := srv.Client().Batch.Reconcile(ctx, sweep(), func(yield func(threatconnect.BatchItem, error) bool) {
+			cancel()
+			for yield(threatconnect.NewHost("x.example"), nil) {
+			}
+		})
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Len(t, held(srv), 1)
+	})
+	t.Run("while it removes", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Hour))
+			hold(t, srv, "Address|192.0.2.1", "Host|a.example", "Host|b.example", "Mutex|m")
+			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Minute)
+			defer cancel()
+			cfg := sweep()
+			cfg.Types = []threatconnect.IndicatorType{"Address", "Host", "Mutex", "URL"}
+			report, err := srv.Client().Batch.Reconcile(ctx, cfg, setOf(threatconnect.NewURL("http://a.example/")))
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			var b *threatconnect.BatchError
+			require.ErrorAs(t, err, &b)
+			assert.Len(t, b.Jobs, 1, "the error names the job that is still running")
+			assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 4, Removed: 2, Unknown: 1, Unprocessed: 1}, report.Total)
+		})
+	})
+}
+
+func TestReconcileReportsItemsItCannotRemove(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := holding(t, "Host|h0.example", "Host|h1.example", "Mutex|m")
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Skip: 1, Times: -1}))
+		var told []int64
+		cfg := sweep()
+		cfg.Types = []threatconnect.IndicatorType{"Host", "Mutex"}
+		cfg.OnError = func(e threatconnect.BatchItemError) { told = append(told, e.Seq) }
+		report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("h0.example")))
+		require.ErrorIs(t, err, threatconnect.ErrForbidden)
+		var b *threatconnect.BatchError
+		require.ErrorAs(t, err, &b)
+		assert.EqualValues(t, 2, b.Stats.Indicators.Added)
+		assert.Equal(t, []int64{1}, told, "counted over all types")
+		assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Stale: 2, Removed: 1, Unprocessed: 1}, report.Total)
+	})
+}
+
+func TestReconcileDryRunRemovesNothing(t *testing.T) {
+	t.Parallel()
+	srv := holding(t, "Host|a.example", "Host|b.example", "File|"+md5A)
+	cfg := sweep()
+	cfg.DryRun = true
+	cfg.Types = []threatconnect.IndicatorType{"File", "Host"}
+	var told []string
+	cfg.OnStale = func(typ threatconnect.IndicatorType, summary string) { told = append(told, string(typ)+"|"+summary) }
+	report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Host|b.example", "File|" + md5A}, told)
+	assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Stale: 2, Unprocessed: 2}, report.Total)
+	assert.Len(t, held(srv), 3)
+	assert.Empty(t, srv.Jobs())
+
+	cfg.MaxShare = 0.5
+	_, err = srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
+	require.ErrorIs(t, err, threatconnect.ErrReconcileShare, "a dry run returns the same error")
+	assert.Len(t, told, 4, "and reports the same indicators")
 }

@@ -1,9 +1,13 @@
 package threatconnect_test
 
 import (
+	"fmt"
 	"iter"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -247,5 +251,86 @@ func TestTasksAndVictimsCarryTagsAndLabels(t *testing.T) {
 		labels, err := c.SecurityLabels.On(ctx, victim)
 		require.NoError(t, err)
 		assert.Empty(t, labels)
+	})
+}
+
+func TestAcrossOwnersReadsEveryOwner(t *testing.T) {
+	t.Parallel()
+	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
+		for i, owner := range []string{"Example Organization", "Example Community", "Example Source"} {
+			seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Owner: owner, Type: "Host", Summary: "www.example.com", Rating: new(float64(i))})
+		}
+		ctx := t.Context()
+		seq := c.Indicators.AcrossOwners(ctx, relatedHost, &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{Tags: true}})
+		before := len(srv.Requests())
+		found := all(t, seq)
+		require.Len(t, found, 3)
+		assert.Len(t, srv.Requests(), before+4)
+		for i, ind := range found {
+			assert.InDelta(t, i, *ind.(*threatconnect.Host).Rating, 0)
+			assert.NotNil(t, ind.Meta().Tags)
+		}
+
+		// The indicator in the community is deleted after the owners were listed.
+		deleting := srv.Client(threatconnect.WithTransport(wiretest.Func(func(req *http.Request) (*http.Response, error) {
+			resp, err := srv.RoundTrip(req)
+			if strings.HasSuffix(req.URL.Path, "/owners") {
+				assert.NoError(t, c.Indicators.Delete(ctx, found[1]))
+			}
+			return resp, err
+		})))
+		var owners []string
+		for ind, err := range deleting.Indicators.AcrossOwners(ctx, found[0], nil) {
+			require.NoError(t, err)
+			owners = append(owners, ind.Meta().Owner.Name)
+		}
+		assert.Equal(t, []string{"Example Organization", "Example Source"}, owners)
+		for range seq {
+			break
+		}
+		assert.Empty(t, all(t, c.Indicators.AcrossOwners(ctx, relatedMutex, nil)))
+		require.ErrorIs(t, relatedErr(c.Indicators.AcrossOwners(ctx, relatedIncident, nil)), threatconnect.ErrValidation)
+		require.ErrorIs(t, relatedErr(c.Indicators.AcrossOwners(ctx, nil, nil)), threatconnect.ErrValidation)
+	})
+}
+
+func TestAcrossOwnersStopsAtFirstError(t *testing.T) {
+	t.Parallel()
+	c := clientOf(t, wiretest.Func(func(req *http.Request) (*http.Response, error) {
+		switch owner := req.URL.Query().Get("owner"); owner {
+		case "":
+			return wiretest.Reply(200, `{"status":"Success","data":{"owner":[{"id":1,"name":"A"},{"id":2,"name":"B"},{"id":3,"name":"C"}]}}`), nil
+		case "B":
+			return wiretest.Reply(400, `{"status":"Failure","message":"no"}`), nil
+		default:
+			return wiretest.Reply(200, `{"status":"Success","data":{"host":{"id":1,"owner":{"name":"`+owner+`"},"hostName":"www.example.com"}}}`), nil
+		}
+	}))
+	found, err := untilError(c.Indicators.AcrossOwners(t.Context(), relatedHost, nil))
+	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+	require.Len(t, found, 1, "the items of earlier owners precede the error")
+	assert.Equal(t, "A", found[0].Meta().Owner.Name)
+}
+
+// 40 owners at 50 ms per request take three rounds of 16 requests, and one request before them.
+func TestOwnersAreReadInParallel(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var want []string
+		srv := threatconnecttest.NewT(t)
+		for i := range 40 {
+			name := fmt.Sprintf("Source %02d", 39-i)
+			want = append(want, name)
+			require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: name, Type: "Source"}))
+			seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Owner: name, Type: "Host", Summary: "www.example.com"})
+		}
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 50 * time.Millisecond, Times: -1}))
+		began := time.Now()
+		var got []string
+		for _, ind := range all(t, srv.Client().Indicators.AcrossOwners(t.Context(), relatedHost, nil)) {
+			got = append(got, ind.Meta().Owner.Name)
+		}
+		assert.Equal(t, want, got)
+		assert.Equal(t, 200*time.Millisecond, time.Since(began))
 	})
 }

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -338,4 +341,91 @@ func TestCreateErrorNamesMissingPermissionOrSetting(t *testing.T) {
 	require.True(t, ok)
 	assert.Equal(t, "You may not create indicators in this owner", string(api.Foreign))
 	assert.Contains(t, err.Error(), permission)
+}
+
+// notRead has the fields of results that no response sets, by type or by field, and the reasons.
+var notRead = map[string]string{
+	"BatchItemError.Content":     "set by an import",
+	"BatchItemError.Err":         "set by an import",
+	"BatchItemError.Type":        "set by an import",
+	"BatchItemError.Unprocessed": "set by an import",
+	"Document.Password":          "never read back",
+	"GroupMeta.Associated":       "written by batch files only",
+	"GroupMeta.GroupXIDs":        "written by batch files only",
+	"IndicatorMeta.Associated":   "written by batch files only",
+	"IndicatorMeta.GroupXIDs":    "written by batch files only",
+	"Task.Description":           "never read back",
+	"IndicatorRef":               "names an indicator in a request",
+}
+
+// shapeFields records whether the exported fields of this package's structs in v have a value other than zero. A nil
+// pointer or an empty slice counts as one zero value.
+type shapeFields map[reflect.Type]map[string]bool
+
+func (s shapeFields) add(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			v = reflect.New(v.Type().Elem())
+		}
+		s.add(v.Elem())
+	case reflect.Interface:
+		s.add(v.Elem())
+	case reflect.Slice:
+		if v.Len() == 0 {
+			v = reflect.MakeSlice(v.Type(), 1, 1)
+		}
+		for i := range v.Len() {
+			s.add(v.Index(i))
+		}
+	case reflect.Struct:
+		t := v.Type()
+		if t.PkgPath() != reflect.TypeFor[threatconnect.Client]().PkgPath() {
+			return
+		}
+		if s[t] == nil {
+			s[t] = map[string]bool{}
+		}
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if f.IsExported() && !f.Anonymous {
+				s[t][f.Name] = s[t][f.Name] || !v.Field(i).IsZero()
+			}
+			if f.IsExported() {
+				s.add(v.Field(i))
+			}
+		}
+	}
+}
+
+// A field that is read incorrectly, or not at all, is noticed only if a response sets it.
+func TestEveryFieldIsSetByAShape(t *testing.T) {
+	t.Parallel()
+	fields := shapeFields{}
+	groups := reflect.ValueOf(clientOf(t, &wiretest.Steps{}).Groups)
+	for i := range groups.NumField() {
+		if get, ok := groups.Type().Field(i).Type.MethodByName("Get"); ok {
+			fields.add(reflect.New(get.Type.Out(0)).Elem())
+		}
+	}
+	for name, call := range shapeCalls {
+		body, err := os.ReadFile(filepath.Join("testdata/shapes", name+".json"))
+		require.NoError(t, err)
+		got, err := call(t.Context(), shapeClient(t, string(body)))
+		require.NoError(t, err)
+		fields.add(reflect.ValueOf(got))
+	}
+	for typ, set := range fields {
+		for field, isSet := range set {
+			name := typ.Name() + "." + field
+			if field == "Extra" || strings.HasPrefix(name, "Page[") || notRead[typ.Name()] != "" {
+				continue // unknown members, or computed
+			}
+			if notRead[name] == "" {
+				assert.True(t, isSet, "%s: no file in testdata/shapes sets it", name)
+			} else {
+				assert.False(t, isSet, "%s is set; remove it from notRead", name)
+			}
+		}
+	}
 }
