@@ -128,7 +128,8 @@ func TestReportedErrorsAreCountedInInterruptedImport(t *testing.T) {
 					time.Sleep(time.Second) // until Close has seen it
 				}
 			}
-			w, err := threatconnecttest.NewT(t).Client(threatconnect.WithTransport(platform)).Batch.NewWriter(ctx, cfg)
+			client := threatconnecttest.NewT(t).Client(threatconnect.WithTransport(platform))
+			w, err := client.Batch.NewWriter(ctx, cfg)
 			require.NoError(t, err)
 			for n := range 10 {
 				addAll(t, w, batchHost(n))
@@ -141,6 +142,14 @@ func TestReportedErrorsAreCountedInInterruptedImport(t *testing.T) {
 			assert.Equal(t, reported, b.Items)
 			assert.EqualValues(t, 2, b.Stats.Indicators.Failed)
 			assert.EqualValues(t, 10, b.Stats.Indicators.Succeeded+b.Stats.Indicators.Failed+b.Stats.Indicators.Unknown)
+
+			before := reported
+			reported = nil
+			w, err = client.Batch.NewWriter(t.Context(), cfg)
+			require.NoError(t, err)
+			require.ErrorAs(t, w.Close(t.Context()), &b)
+			assert.Equal(t, before, reported, "the next writer reports them again")
+			assert.Equal(t, threatconnect.BatchCounts{Added: 10, Succeeded: 8, Failed: 2}, b.Stats.Indicators, "and counts them once")
 		})
 	}
 }
