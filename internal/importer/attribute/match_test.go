@@ -375,7 +375,7 @@ func TestErrorsOfEqualItemsAreReadInLinearTime(t *testing.T) {
 		"a few": func(int) int { return maxMatches },
 	} {
 		t.Run(name, func(t *testing.T) {
-			scaletest.RequireLinear(t, scaletest.Size(800), 8, func(n int) func() {
+			scaletest.RequireLinear(t, scaletest.Size(400), 8, func(n int) func() {
 				items := equalItems(n, alike(n))
 				return func() {
 					m := New(items, items.All())
