@@ -296,3 +296,52 @@ cat "$out"
 	}
 	assert.Contains(t, commands(t, "run"), ".ci/race ")
 }
+
+// An input that the URL standard reads differently does not stop a change, neither in .ci/fuzz nor in the tests that run
+// after it. Any other finding does, and its input is kept.
+func TestOnlyDisagreementsOfToolsAreForgiven(t *testing.T) {
+	t.Parallel()
+	const target = `package p
+
+	import "testing"
+
+	func FuzzP(f *testing.F) { // indented, because .ci/fuzz finds targets by the beginning of a line
+		f.Add("")
+		f.Fuzz(func(t *testing.T, s string) {
+			if len(s) > 1 {
+				t.Error("found")
+			}
+		})
+	}
+`
+	for name, tc := range map[string]struct {
+		dir  string
+		says string
+		ok   bool
+	}{
+		"a disagreement": {"tools/p", "tools/p FuzzP: DISAGREES in a way that docs/canonical.md does not explain yet", true},
+		"a finding":      {"p", "p FuzzP: FOUND", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			require.NoError(t, os.MkdirAll(filepath.Join(dir, tc.dir), 0o755))
+			require.NoError(t, os.MkdirAll(filepath.Join(dir, ".ci"), 0o755))
+			for name, text := range map[string]string{tc.dir + "/p_test.go": strings.ReplaceAll(target, "\n\t", "\n"), tc.dir + "/go.mod": "module p.example/p\n\ngo 1.26\n"} {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+			}
+			for _, name := range []string{"fuzz", "isolate"} {
+				text, err := os.ReadFile(filepath.Join(folder, name))
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(filepath.Join(dir, ".ci", name), text, 0o755))
+			}
+			out, err := script(t, dir, "git init -q; git add -A; .ci/fuzz 20s 1")
+			assert.Equal(t, tc.ok, err == nil, "%s", out)
+			assert.Contains(t, out, tc.says)
+			assert.Contains(t, out, "go test fuzz v1\nstring(", "the input")
+			again, err := script(t, dir, "go -C "+tc.dir+" test ./...")
+			assert.Equal(t, tc.ok, err == nil, "%s", again)
+		})
+	}
+	assert.Contains(t, commands(t, "run"), "\n.ci/fuzz ")
+}

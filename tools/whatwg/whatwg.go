@@ -79,12 +79,18 @@ var anyHost = []class{
 	refusedWith("no top-level domain", "has a last label that is not two or more letters"),
 	refusedWith("hyphens at the ends of labels", "has a label with a hyphen"),
 	refusedWith("unstable or invalid IDNA", "is not a valid internationalized name", "holds a capital sharp s"),
-	{"underscores next to other scripts", isMixedUnderscore},
+	{"STD3 rules", isSTD3},
 }
 
-// isMixedUnderscore reports whether the standard refuses only the underscore in a name with letters beyond ASCII.
-func isMixedUnderscore(d *Disagreement) bool {
-	return d.Ours.Taken() && !d.Standard.Taken() && strings.Contains(d.Standard.Rule, "disallowed rune U+005F")
+var (
+	disallowed   = regexp.MustCompile(`disallowed rune U\+(005F|2260|226E|226F)$`)
+	invalidLabel = regexp.MustCompile(`invalid label "[^"]*[_\x{2260}\x{226E}\x{226F}][^"]*"$`)
+)
+
+// isSTD3 reports whether the implementation refuses a name with characters beyond ASCII only by the STD3 rules, which
+// the standard turns off. They forbid the underscore and the signs that decompose into =, < or > and a slash.
+func isSTD3(d *Disagreement) bool {
+	return d.Ours.Taken() && !d.Standard.Taken() && (disallowed.MatchString(d.Standard.Rule) || invalidLabel.MatchString(d.Standard.Rule))
 }
 
 // hostClasses are the ways in which host names differ.
@@ -190,8 +196,8 @@ func URL(input string) (class string, unexplained *Disagreement) {
 	return judge(d, urlClasses, same)
 }
 
-// Strict checks that the standard accepts a host or URL that the strict rules accept, without changing it, except
-// for underscores in names with other scripts. It returns nil for values that the strict rules refuse.
+// Strict checks that the standard accepts a host or URL that the strict rules accept, without changing it. It returns
+// nil for values that the strict rules refuse.
 func Strict(t ioc.Type, input string) *Disagreement {
 	strict := &ioc.Parser{Strict: true}
 	v, err := strict.Canonical(t, input)
@@ -204,7 +210,7 @@ func Strict(t ioc.Type, input string) *Disagreement {
 	}
 	u, err := parse(v)
 	if err != nil {
-		if d.Standard.Rule = err.Error(); isMixedUnderscore(d) {
+		if d.Standard.Rule = err.Error(); isSTD3(d) {
 			return nil
 		}
 		return d

@@ -45,7 +45,7 @@ func FuzzURL(f *testing.F) {
 }
 
 func FuzzStrict(f *testing.F) {
-	for _, s := range append(seeds(), "http://a.example/a/../b/./%2E%2e/'?'#'", "https://a.example:443?x", "http://a.example#x", "http://a.example/../..", "http://a.example/{x}", "http://a.example/\u00e4?\u00e4#\u00e4", "sftp://a_b.c.example:22/x//y/.", "ftp://_.0.\u0137") {
+	for _, s := range append(seeds(), "http://a.example/a/../b/./%2E%2e/'?'#'", "https://a.example:443?x", "http://a.example#x", "http://a.example/../..", "http://a.example/{x}", "http://a.example/\u00e4?\u00e4#\u00e4", "sftp://a_b.c.example:22/x//y/.", "ftp://_.0.\u0137", "xn--mchenxn.example", "xn--1ch.example", "http://xn--a_-wia.example/") {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
