@@ -45,9 +45,8 @@ func (d *Deliverer) attach(ctx context.Context, f *File) (left item.Outcome, err
 		jerr := d.Journal.Attach(ctx, a)
 		f.Contents = f.Contents[1:]
 		if jerr != nil {
-			left = d.Leave(f)
-			left.Plus(&a.Outcome)
-			return left, jerr
+			f.unrecorded = a.Outcome
+			return d.Leave(f), jerr
 		}
 		if err == nil {
 			d.report(Event{File: f.Number, Items: 1, Bytes: c.Size, XID: c.XID}, Attached)

@@ -46,9 +46,9 @@ type File struct {
 	settled   Event // of the completed piece that is not in the journal yet
 	last      int64 // ID of the last job
 
-	// What is known of a completed first piece whose list of errors could not be read to its end.
-	noted  item.Outcome // its failures
-	failed []bool       // its items that errors name
+	// What is known and in no record when the import ends.
+	unrecorded item.Outcome
+	failed     []bool // items of the first piece that errors name; nil unless their list could not be read to its end
 }
 
 // maxBisections limits the bisections of a file. If more are needed, the items are not the cause.
@@ -68,9 +68,8 @@ func (d *Deliverer) Run(ctx context.Context, f *File) (left item.Outcome, err er
 			jerr := d.Journal.Settle(ctx, s)
 			f.Pieces, f.sent = s.Pieces, false
 			if jerr != nil {
-				left = d.Leave(f)
-				left.Plus(&s.Outcome)
-				return left, errors.Join(err, jerr)
+				f.unrecorded = s.Outcome
+				return d.Leave(f), errors.Join(err, jerr)
 			}
 			if f.settled.Job != 0 {
 				d.report(f.settled, Settled)
@@ -89,9 +88,10 @@ func (d *Deliverer) Run(ctx context.Context, f *File) (left item.Outcome, err er
 	return d.attach(ctx, f)
 }
 
-// Leave counts the remaining items and contents of a file when the import ends.
+// Leave counts the remaining items and contents of a file when the import ends, and those whose outcome is known but in
+// no record.
 func (d *Deliverer) Leave(f *File) (o item.Outcome) {
-	o.Plus(&f.noted)
+	o.Plus(&f.unrecorded)
 	for i, p := range f.Pieces {
 		if p.Job != 0 {
 			if o.Lost = append(o.Lost, p.Job); i == 0 && f.sent {

@@ -38,7 +38,7 @@ func (s *settlement) settle(ctx context.Context) (*journal.Settled, error) {
 		s.matcher = attribute.New(s.f.File, s.part)
 		err := s.read(ctx)
 		if err != nil && (ctx.Err() != nil || s.d.isDown(ctx, s.job, err)) {
-			s.f.noted, s.f.failed = item.Outcome{Failures: s.outcome.Failures, More: s.outcome.More}, s.failed
+			s.f.unrecorded, s.f.failed = s.outcome, s.failed
 			return nil, fmt.Errorf("threatconnect: read the errors of %s: %w", JobName(s.job), err)
 		}
 		s.noteUnlisted(err)
