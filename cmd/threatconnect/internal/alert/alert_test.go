@@ -71,11 +71,18 @@ func newInstance(t *testing.T, options ...threatconnecttest.Option) (*threatconn
 	return newInstanceBehind(t, func(*http.Request) int { return 0 }, options...)
 }
 
-// newInstanceBehind is newInstance with a firewall, which blocks a request if it returns a status other than 0.
-func newInstanceBehind(t *testing.T, firewall func(*http.Request) int, options ...threatconnecttest.Option) (*threatconnecttest.Server, map[string]string) {
+// newSampleServer returns a test server with the sample data.
+func newSampleServer(t *testing.T, options ...threatconnecttest.Option) *threatconnecttest.Server {
 	t.Helper()
 	srv := threatconnecttest.NewT(t, options...)
 	require.NoError(t, fillSample(srv))
+	return srv
+}
+
+// newInstanceBehind is newInstance with a firewall, which blocks a request if it returns a status other than 0.
+func newInstanceBehind(t *testing.T, firewall func(*http.Request) int, options ...threatconnecttest.Option) (*threatconnecttest.Server, map[string]string) {
+	t.Helper()
+	srv := newSampleServer(t, options...)
 	srv.ResetRequests()
 	port := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status := firewall(r); status != 0 {

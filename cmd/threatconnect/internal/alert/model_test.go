@@ -136,8 +136,7 @@ func TestThreatAcceptedAlertsAlwaysNotify(t *testing.T) {
 	for seed := range uint64(120) { // two of each combination of how, forbidden and bodies
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
-			srv := threatconnecttest.NewT(t)
-			require.NoError(t, fillSample(srv))
+			srv := newSampleServer(t)
 			forbidden, inTitle := "", ""
 			how := []int{http.StatusForbidden, 0, http.StatusBadRequest, http.StatusNotFound}[seed%4]
 			if seed%3 > 0 {

@@ -101,6 +101,14 @@ func (p *process) handle(t *testing.T, body string) bool {
 
 func (p *process) repetitions() int { return strings.Count(p.log.String(), "sending it again") }
 
+// dieWithNote lets processes die, each one request later, until one has written the note of the event.
+func dieWithNote(t *testing.T, srv *threatconnecttest.Server) {
+	t.Helper()
+	for n := 1; len(srv.Groups(sampleOwner)) == 0 || len(srv.Groups(sampleOwner)[0].Attributes) == 0; n++ {
+		newProcess(t, srv, n, true).handle(t, sampleAlert)
+	}
+}
+
 // assertStored asserts that the owner has exactly one event, with one note, and each indicator once.
 func assertStored(t *testing.T, srv *threatconnecttest.Server) {
 	t.Helper()
@@ -120,8 +128,7 @@ func TestCrashes(t *testing.T) {
 		once, twice, died := 0, 0, true
 		for n := 1; died; n++ {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.NewT(t)
-				require.NoError(t, fillSample(srv))
+				srv := newSampleServer(t)
 				first := newProcess(t, srv, n, late)
 				first.handle(t, sampleAlert)
 				died = first.ctx.Err() != nil
@@ -151,8 +158,7 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.NewT(t)
-			require.NoError(t, fillSample(srv))
+			srv := newSampleServer(t)
 			require.NoError(t, srv.Inject(threatconnecttest.FaultMix(seed, 0.3, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply,
 				threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML, threatconnecttest.FaultStatus, threatconnecttest.FaultLateStatus)))
 			repetitions, succeeded := 0, false
@@ -177,8 +183,7 @@ func TestConcurrentProcesses(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.NewT(t)
-			require.NoError(t, fillSample(srv))
+			srv := newSampleServer(t)
 			var all sync.WaitGroup
 			for i := range 4 {
 				p := newProcess(t, srv, -1, false)
@@ -200,8 +205,7 @@ func TestConcurrentCrashes(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.NewT(t)
-			require.NoError(t, fillSample(srv))
+			srv := newSampleServer(t)
 			random := rand.New(rand.NewPCG(seed, 0))
 			repetitions := 0
 			var processes []*process
@@ -229,11 +233,8 @@ func TestConcurrentCrashes(t *testing.T) {
 func TestLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.NewT(t)
-		require.NoError(t, fillSample(srv))
-		for n := 1; len(srv.Groups(sampleOwner)) == 0 || len(srv.Groups(sampleOwner)[0].Attributes) == 0; n++ {
-			newProcess(t, srv, n, true).handle(t, sampleAlert)
-		}
+		srv := newSampleServer(t)
+		dieWithNote(t, srv)
 		require.Empty(t, srv.Notifications())
 		start := time.Now()
 		p := newProcess(t, srv, -1, false)
@@ -250,13 +251,10 @@ func TestConcurrentTakeOver(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.NewT(t)
-			require.NoError(t, fillSample(srv))
+			srv := newSampleServer(t)
 			repetitions := 1
 			if seed%2 == 0 {
-				for n := 1; len(srv.Groups(sampleOwner)) == 0 || len(srv.Groups(sampleOwner)[0].Attributes) == 0; n++ {
-					newProcess(t, srv, n, true).handle(t, sampleAlert)
-				}
+				dieWithNote(t, srv)
 			} else {
 				repetitions = 0
 				require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/notifications", Status: 400, Body: "no"}))

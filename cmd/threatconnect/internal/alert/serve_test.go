@@ -47,8 +47,7 @@ func (q *buffer) String() string {
 // newTestWebhook returns the handler of --listen, which writes its log to log, and its instance.
 func newTestWebhook(t *testing.T, log io.Writer, change func(*config)) (http.Handler, *threatconnecttest.Server) {
 	t.Helper()
-	srv := threatconnecttest.NewT(t)
-	require.NoError(t, fillSample(srv))
+	srv := newSampleServer(t)
 	srv.ResetRequests()
 	h := newTestHandler(t, srv.Client())
 	h.log = slog.New(slog.NewTextHandler(log, nil))

@@ -197,8 +197,7 @@ func (c *distant) RemoteAddr() net.Addr { return c.from }
 // from another address. Those above maxConnections are closed at once, and the others after readTimeout.
 func TestThreatSlowSendersDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.NewT(t)
-	require.NoError(t, fillSample(srv))
+	srv := newSampleServer(t)
 	h := newTestHandler(t, srv.Client())
 	h.user, h.password = "siem", "s3cr3t"
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
