@@ -297,8 +297,8 @@ cat "$out"
 	assert.Contains(t, commands(t, "run"), ".ci/race ")
 }
 
-// An input that the URL standard reads differently does not stop a change, neither in .ci/fuzz nor in the tests that run
-// after it. Any other finding does, and its input is kept.
+// An input that the URL standard reads differently stops a change neither in .ci/fuzz nor in the tests that run after
+// it. Any other finding does, also in tools, and its input is kept.
 func TestOnlyDisagreementsOfToolsAreForgiven(t *testing.T) {
 	t.Parallel()
 	const target = `package p
@@ -309,25 +309,29 @@ func TestOnlyDisagreementsOfToolsAreForgiven(t *testing.T) {
 		f.Add("")
 		f.Fuzz(func(t *testing.T, s string) {
 			if len(s) > 1 {
-				t.Error("found")
+				FAIL
 			}
 		})
 	}
 `
+	const says = `t.Errorf("%q as Host: strict {}, the standard {}", s)` // as tools/whatwg does
 	for name, tc := range map[string]struct {
 		dir  string
+		fail string
 		says string
 		ok   bool
 	}{
-		"a disagreement": {"tools/p", "tools/p FuzzP: DISAGREES in a way that docs/canonical.md does not explain yet", true},
-		"a finding":      {"p", "p FuzzP: FOUND", false},
+		"a disagreement":     {"tools/p", says, "tools/p FuzzP: DISAGREES in a way that docs/canonical.md does not explain yet", true},
+		"a panic in tools":   {"tools/p", `panic("found")`, "tools/p FuzzP: FOUND", false},
+		"a finding in tools": {"tools/p", `t.Error("found")`, "tools/p FuzzP: FOUND", false},
+		"a finding":          {"p", says, "p FuzzP: FOUND", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			require.NoError(t, os.MkdirAll(filepath.Join(dir, tc.dir), 0o755))
 			require.NoError(t, os.MkdirAll(filepath.Join(dir, ".ci"), 0o755))
-			for name, text := range map[string]string{tc.dir + "/p_test.go": strings.ReplaceAll(target, "\n\t", "\n"), tc.dir + "/go.mod": "module p.example/p\n\ngo 1.26\n"} {
+			for name, text := range map[string]string{tc.dir + "/p_test.go": strings.NewReplacer("\n\t", "\n", "FAIL", tc.fail).Replace(target), tc.dir + "/go.mod": "module p.example/p\n\ngo 1.26\n"} {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 			}
 			for _, name := range []string{"fuzz", "isolate"} {
