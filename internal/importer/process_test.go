@@ -248,12 +248,12 @@ func (p *process) balance() error {
 	if c := &st.Outcome.Contents; st.Totals.Contents != c.Total() {
 		return fmt.Errorf("the outcome of %d contents is %+v", st.Totals.Contents, *c)
 	}
-	return p.reportsCount(&st.Outcome)
+	return p.checkReports(&st.Outcome)
 }
 
-// reportsCount requires that the outcome of an ended process contains each reported failure, and counts each
+// checkReports requires that the outcome of an ended process contains each reported failure, and counts each
 // reported item of a job as failed.
-func (p *process) reportsCount(o *item.Outcome) error {
+func (p *process) checkReports(o *item.Outcome) error {
 	type key struct {
 		seq    int64
 		typ    string
