@@ -16,11 +16,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -133,19 +135,19 @@ func withoutAccepted(all []mutant, file string) (rest []mutant, err error) {
 	folders := map[string]bool{}
 	for _, m := range all {
 		folder, _, _ := strings.Cut(m.key, " ")
-		folders[folder] = true
+		folders[strings.TrimSuffix(folder, ":")] = true
 		if _, accepted := unused[m.key]; accepted {
 			unused[m.key] = false
 		} else {
 			rest = append(rest, m)
 		}
 	}
-	for key, is := range unused {
-		if folder, _, _ := strings.Cut(key, " "); is && folders[folder] {
-			return nil, fmt.Errorf("%s: remove this line, which matches no mutant: %s", file, key)
+	for _, key := range slices.Sorted(maps.Keys(unused)) {
+		if folder, _, _ := strings.Cut(key, " "); unused[key] && folders[strings.TrimSuffix(folder, ":")] {
+			err = errors.Join(err, fmt.Errorf("%s: remove this line, which matches no mutant: %s", file, key))
 		}
 	}
-	return rest, nil
+	return rest, err
 }
 
 // Results of the tests of a mutant.

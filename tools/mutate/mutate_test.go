@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +45,26 @@ func TestRunErrors(t *testing.T) {
 	c := config{root: "testdata", accepted: os.DevNull, n: 1, seed: 1, timeout: 100 * time.Millisecond, parallel: 1, out: io.Discard}
 	err = c.run([]string{"./slow"})
 	assert.ErrorContains(t, err, "the tests do not pass without a mutant: timed out")
+}
+
+func TestAcceptedMutantsExist(t *testing.T) {
+	t.Parallel()
+	const file = "accepted.txt"
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	folders := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "#") {
+			folder, _, _ := strings.Cut(line, " ")
+			folders["./"+strings.TrimSuffix(folder, ":")] = true
+		}
+	}
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	all, err := load(root, slices.Sorted(maps.Keys(folders)))
+	require.NoError(t, err)
+	_, err = withoutAccepted(all, file)
+	require.NoError(t, err)
 }
 
 func TestMutants(t *testing.T) {
