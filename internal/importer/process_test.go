@@ -52,6 +52,7 @@ type process struct {
 	dead    *atomic.Bool
 	begin   journal.Start
 	named   []item.Failure // reported failures
+	refused int            // refused items
 	trap    func(op string, after bool)
 	damage  func(text []byte) []byte // applied to each record that is read
 	store   journal.Store
@@ -148,6 +149,7 @@ func (p *process) add(ctx context.Context, s *step) error {
 		seq := p.Added()
 		p.Refuse()
 		p.Note(item.Failure{Seq: seq, Type: "Host", Name: "refused", Err: errRule})
+		p.refused++
 	case s.exclude != "":
 		p.Exclude(&s.item, s.exclude)
 	default:
@@ -251,8 +253,8 @@ func (p *process) balance() error {
 	return p.checkReports(&st.Outcome)
 }
 
-// checkReports requires that the outcome of an ended process contains each reported failure, and counts each
-// reported item of a job as failed.
+// checkReports requires that each refused item was reported, and that the outcome of an ended process contains each
+// reported failure, and counts each reported item of a job as failed.
 func (p *process) checkReports(o *item.Outcome) error {
 	type key struct {
 		seq    int64
@@ -265,15 +267,21 @@ func (p *process) checkReports(o *item.Outcome) error {
 	for i := range o.Failures {
 		listed[keyOf(&o.Failures[i])] = true
 	}
-	refused := map[key]bool{}
+	refused, rules := map[key]bool{}, 0
 	for i := range p.named {
 		f := &p.named[i]
+		if f.Err == errRule {
+			rules++
+		}
 		if !listed[keyOf(f)] && o.More == 0 {
 			return fmt.Errorf("a reported failure is not in the outcome: %+v", *f)
 		}
 		if f.Seq >= 0 && f.Job > 0 && !f.Unprocessed && !f.Content {
 			refused[key{seq: f.Seq, typ: f.Type}] = true
 		}
+	}
+	if rules != p.refused {
+		return fmt.Errorf("%d items were refused, and %d of them reported", p.refused, rules)
 	}
 	failed := int64(0)
 	for _, c := range o.Kinds {

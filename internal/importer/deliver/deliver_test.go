@@ -374,3 +374,8 @@ func TestDeliveries(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(want), got.String())
 }
+
+func TestJobName(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "batch job 4711", JobName(4711))
+}

@@ -55,6 +55,7 @@ func TestKeysOfLinks(t *testing.T) {
 			key := LinkKey(ends[0], ends[1], kind)
 			require.False(t, seen[key], key)
 			seen[key] = true
+			require.ElementsMatch(t, ends, LinkEnds(key))
 		}
 	}
 }
